@@ -1,0 +1,64 @@
+/*
+** context.c - the one Steward of a connection, and registration.
+**
+** The context is made by the entry point and freed by the destructor of the
+** owner table's module, the last thing of ours that a closing connection
+** destroys (function destructors run before it); functions borrow it.
+*/
+#include <stdlib.h>
+#include <string.h>
+
+#include "steward_int.h"
+
+Steward *steward_new(sqlite3 *db) {
+  Steward *p = sqlite3_malloc64(sizeof(*p));
+  if (p == NULL) return NULL;
+  memset(p, 0, sizeof(*p));
+  p->db = db;
+  return p;
+}
+
+/* Destructor.  The owner table has finalized the statements already. */
+void steward_free(void *pSteward) {
+  sqlite3_free(pSteward);
+}
+
+/* Register every arity of every function; stop at the first error. */
+int steward_register_functions(Steward *p, const StewardFunc *aFunc, int n) {
+  static const int aFlags[] = {
+      [STEWARD_INNOCUOUS] = SQLITE_INNOCUOUS | SQLITE_DETERMINISTIC,
+      [STEWARD_PLAIN] = 0,
+      [STEWARD_DIRECTONLY] = SQLITE_DIRECTONLY,
+  };
+  int rc = SQLITE_OK;
+  int i, nArg;
+  for (i = 0; i < n && rc == SQLITE_OK; i++) {
+    const StewardFunc *f = &aFunc[i];
+    for (nArg = f->nMin; nArg <= f->nMax && rc == SQLITE_OK; nArg++) {
+      rc = sqlite3_create_function_v2(
+          p->db, f->zName, nArg, SQLITE_UTF8 | aFlags[f->eRisk], p, f->xFunc,
+          NULL, NULL, NULL);
+    }
+  }
+  return rc;
+}
+
+/* True when main lives on a dqlite VFS, where writes have rules of their own
+** (see write_allowed() in write.c). */
+int steward_on_dqlite(Steward *p) {
+  if (p->eVfs == 0) {
+    sqlite3_vfs *pVfs = NULL;
+    sqlite3_file_control(p->db, "main", SQLITE_FCNTL_VFS_POINTER, &pVfs);
+    p->eVfs = 1;
+    if (pVfs && pVfs->zName && strncmp(pVfs->zName, "dqlite-", 7) == 0) {
+      p->eVfs = 2;
+    }
+  }
+  return p->eVfs == 2;
+}
+
+/* The absolute path of main, or ":memory:" when it has no file. */
+char *steward_db_path(Steward *p) {
+  const char *zFile = sqlite3_db_filename(p->db, "main");
+  return sqlite3_mprintf("%s", zFile && zFile[0] ? zFile : ":memory:");
+}

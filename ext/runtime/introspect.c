@@ -1,0 +1,148 @@
+/*
+** introspect.c - facts about the application's tables.
+**
+** Verbs that take a table's name look it up here, in schema main, before they
+** write SQL that contains it; names are always quoted with %w or %Q.
+*/
+#include <string.h>
+
+#include "steward_int.h"
+
+void steward_table_info_free(StewardTableInfo *pInfo) {
+  int i;
+  for (i = 0; i < pInfo->nCol; i++) {
+    sqlite3_free(pInfo->aCol[i].zName);
+    sqlite3_free(pInfo->aCol[i].zType);
+  }
+  sqlite3_free(pInfo->aCol);
+  sqlite3_free(pInfo->zName);
+  memset(pInfo, 0, sizeof(*pInfo));
+}
+
+/* Collect column 0 of a query as texts; caller frees each and the array. */
+static int collect_names(StewardCall *c, enum StewardSqlId id,
+                         char ***pazName) {
+  sqlite3_stmt *pStmt = steward_query(c, id, "");
+  char **az = NULL;
+  int n = 0;
+  while (steward_next(c, pStmt)) {
+    char **azNew = sqlite3_realloc64(az, sizeof(char *) * (size_t)(n + 1));
+    if (azNew == NULL) {
+      steward_fail_nomem(c);
+      break;
+    }
+    az = azNew;
+    az[n] = steward_mprintf(c, "%s", sqlite3_column_text(pStmt, 0));
+    if (az[n]) n++;
+  }
+  steward_give(c, id, pStmt);
+  *pazName = az;
+  return n;
+}
+
+static void fail_no_table(StewardCall *c, const char *zTable) {
+  char **azName = NULL;
+  int i, n = collect_names(c, SQL_introspect_tables, &azName);
+  const char *zNear =
+      steward_nearest(zTable, (const char *const *)azName, n);
+  if (zNear) {
+    steward_fail(c, STEWARD_NOT_FOUND,
+                 "no table '%s' in main: did you mean '%s'?", zTable, zNear);
+  } else {
+    steward_fail(c, STEWARD_NOT_FOUND,
+                 "no table '%s' in main: name an ordinary table", zTable);
+  }
+  for (i = 0; i < n; i++) sqlite3_free(azName[i]);
+  sqlite3_free(azName);
+}
+
+static void add_column(StewardCall *c, StewardTableInfo *pInfo,
+                       sqlite3_stmt *pStmt) {
+  StewardColumn *aNew = sqlite3_realloc64(
+      pInfo->aCol, sizeof(StewardColumn) * (size_t)(pInfo->nCol + 1));
+  StewardColumn *pCol;
+  if (aNew == NULL) {
+    steward_fail_nomem(c);
+    return;
+  }
+  pInfo->aCol = aNew;
+  pCol = &aNew[pInfo->nCol++];
+  memset(pCol, 0, sizeof(*pCol));
+  pCol->zName = steward_mprintf(c, "%s", sqlite3_column_text(pStmt, 0));
+  pCol->zType = steward_mprintf(c, "%s", sqlite3_column_text(pStmt, 1));
+  pCol->bNotNull = sqlite3_column_int(pStmt, 2);
+  pCol->iPk = sqlite3_column_int(pStmt, 3);
+  pCol->bHidden = sqlite3_column_int(pStmt, 4);
+}
+
+/* Columns and kind of an ordinary table of main; NOT_FOUND names the nearest.
+** Free the result also after a failure. */
+void steward_table_info(StewardCall *c, const char *zTable,
+                        StewardTableInfo *pInfo /* OUT */) {
+  sqlite3_stmt *pStmt;
+  memset(pInfo, 0, sizeof(*pInfo));
+  pStmt = steward_query(c, SQL_introspect_table, "t", zTable);
+  if (steward_next(c, pStmt)) {
+    pInfo->zName = steward_mprintf(c, "%s", sqlite3_column_text(pStmt, 0));
+    pInfo->bWithoutRowid = sqlite3_column_int(pStmt, 1);
+  }
+  steward_give(c, SQL_introspect_table, pStmt);
+  if (c->rc == SQLITE_OK && pInfo->zName == NULL) {
+    fail_no_table(c, zTable);
+    return;
+  }
+  pStmt = steward_query(c, SQL_introspect_columns, "t", zTable);
+  while (steward_next(c, pStmt)) add_column(c, pInfo, pStmt);
+  steward_give(c, SQL_introspect_columns, pStmt);
+}
+
+/* Index of a column by name, ignoring case as SQLite does; -1 when none. */
+int steward_column_index(const StewardTableInfo *pInfo, const char *zColumn) {
+  int i;
+  for (i = 0; i < pInfo->nCol; i++) {
+    if (sqlite3_stricmp(pInfo->aCol[i].zName, zColumn) == 0) return i;
+  }
+  return -1;
+}
+
+/* The same, but a missing column is an error that names what exists. */
+int steward_require_column(StewardCall *c, const StewardTableInfo *pInfo,
+                           const char *zColumn) {
+  sqlite3_str *pList;
+  char *zList;
+  int i = c->rc ? -1 : steward_column_index(pInfo, zColumn);
+  if (i >= 0 || c->rc) return i;
+  pList = sqlite3_str_new(c->db);
+  for (i = 0; i < pInfo->nCol; i++) {
+    sqlite3_str_appendf(pList, "%s%s", i ? ", " : "", pInfo->aCol[i].zName);
+  }
+  zList = sqlite3_str_finish(pList);
+  if (zList == NULL) steward_fail_nomem(c);
+  steward_fail(c, STEWARD_NOT_FOUND,
+               "no column '%s' in table '%s': it has %s", zColumn,
+               pInfo->zName, zList);
+  sqlite3_free(zList);
+  return -1;
+}
+
+/* What identifies a row: `rowid`, or the quoted primary key columns of a
+** WITHOUT ROWID table, each behind zPrefix.  Caller frees. */
+char *steward_key_list(StewardCall *c, const StewardTableInfo *pInfo,
+                       const char *zPrefix) {
+  sqlite3_str *pList;
+  char *zList;
+  int i, iPk, n = 0;
+  if (c->rc) return NULL;
+  if (!pInfo->bWithoutRowid) return steward_mprintf(c, "%srowid", zPrefix);
+  pList = sqlite3_str_new(c->db);
+  for (iPk = 1; iPk <= pInfo->nCol; iPk++) {
+    for (i = 0; i < pInfo->nCol; i++) {
+      if (pInfo->aCol[i].iPk != iPk) continue;
+      sqlite3_str_appendf(pList, "%s%s\"%w\"", n++ ? ", " : "", zPrefix,
+                          pInfo->aCol[i].zName);
+    }
+  }
+  zList = sqlite3_str_finish(pList);
+  if (zList == NULL) steward_fail_nomem(c);
+  return zList;
+}

@@ -1,0 +1,268 @@
+/*
+** write.c - one call of a verb: where it may write, and that it is atomic.
+**
+** What a call finds and what it does:
+**
+**   autocommit, nothing open     STEWARD_WRITE: BEGIN IMMEDIATE .. COMMIT of
+**                                its own, so that the busy timeout works;
+**                                STEWARD_WRITE_ONE: the statement alone
+**   the caller's transaction     STEWARD_WRITE: a savepoint; if nothing was
+**                                read or written yet, the write lock is taken
+**                                first, while waiting is still possible
+**   a writing statement (also    STEWARD_WRITE_ONE: the statement alone, which
+**   a trigger)                   SQLite undoes alone; STEWARD_WRITE: refused,
+**                                because SQLite allows no savepoint there and
+**                                may keep the first half of several writes
+**                                (a single-row INSERT .. VALUES(f()) does)
+**
+** A full disk, lost memory or an I/O error may have ended the caller's
+** transaction: every error path looks at sqlite3_get_autocommit() first.
+** This file is the only author of BUSY texts.
+*/
+#include <stdlib.h>
+#include <string.h>
+
+#include "steward_int.h"
+
+enum { SCOPE_NONE, SCOPE_TRANSACTION, SCOPE_SAVEPOINT };
+
+/* Compare "1.10.2" with "1.9": <0, 0, >0. */
+int steward_compare_versions(const char *zA, const char *zB) {
+  while (*zA || *zB) {
+    char *zEndA, *zEndB;
+    long a = strtol(zA, &zEndA, 10), b = strtol(zB, &zEndB, 10);
+    if (a != b) return a < b ? -1 : 1;
+    if (zEndA == zA && zEndB == zB) return strcmp(zA, zB);
+    zA = *zEndA == '.' ? zEndA + 1 : zEndA;
+    zB = *zEndB == '.' ? zEndB + 1 : zEndB;
+  }
+  return 0;
+}
+
+/* True when the set is in this database; an error is recorded in c. */
+int steward_installed(StewardCall *c, const char *zSet) {
+  if (steward_int(c, SQL_set_bookkeeping, 0, "") == 0) return 0;
+  return (int)steward_int(c, SQL_set_installed, 0, "t", zSet);
+}
+
+/* Is the set missing?  Asked after a statement failed, so with a call of its
+** own; an error while asking means "not known to be missing". */
+static int set_missing(StewardCall *c) {
+  StewardCall probe;
+  int bMissing;
+  memset(&probe, 0, sizeof(probe));
+  probe.p = c->p;
+  probe.db = c->db;
+  probe.zFunc = c->zFunc;
+  bMissing = !steward_installed(&probe, c->zSet) && probe.rc == SQLITE_OK;
+  sqlite3_free(probe.zErr);
+  return bMissing;
+}
+
+static void fail_not_installed(StewardCall *c) {
+  steward_fail(c, STEWARD_NOT_INSTALLED,
+               "set '%s' is not installed: SELECT migrate_up('%s')", c->zSet,
+               c->zSet);
+}
+
+static void fail_busy(StewardCall *c) {
+  if (c->eTxn == SQLITE_TXN_READ) {
+    steward_fail(c, STEWARD_BUSY,
+                 "another connection is writing, and inside a read "
+                 "transaction this one cannot wait for it: call %s without "
+                 "FROM, or start with BEGIN IMMEDIATE",
+                 c->zFunc);
+  } else {
+    steward_fail(c, STEWARD_BUSY,
+                 "another connection held the lock for the whole busy "
+                 "timeout: try again, or raise PRAGMA busy_timeout");
+  }
+}
+
+/* Fail with what the engine said last on this connection. */
+void steward_fail_db(StewardCall *c, int rc) {
+  char *zMsg;
+  if (c->rc) return;
+  if ((rc & 0xff) == SQLITE_NOMEM) {
+    steward_fail_nomem(c);
+    return;
+  }
+  zMsg = sqlite3_mprintf("%s", sqlite3_errmsg(c->db));
+  if (zMsg == NULL) {
+    steward_fail_nomem(c);
+  } else if ((rc & 0xff) == SQLITE_BUSY || (rc & 0xff) == SQLITE_LOCKED) {
+    fail_busy(c);
+  } else if ((rc & 0xff) == SQLITE_READONLY) {
+    steward_fail(c, STEWARD_READ_ONLY,
+                 "%s: open the database for writing, or leave query_only off",
+                 zMsg);
+  } else if (rc == SQLITE_ERROR && c->zSet &&
+             strncmp(zMsg, "no such table: ", 15) == 0 && set_missing(c)) {
+    fail_not_installed(c);
+  } else {
+    steward_fail_rc(c, rc, "%s", zMsg);
+  }
+  sqlite3_free(zMsg);
+}
+
+/* Refuse where a write can never work. */
+static void write_allowed(StewardCall *c) {
+  if (sqlite3_db_readonly(c->db, "main") == 1) {
+    steward_fail(c, STEWARD_READ_ONLY,
+                 "the database is open read-only: open it for writing");
+  } else if (steward_on_dqlite(c->p) && c->eTxn != SQLITE_TXN_WRITE) {
+    steward_fail(c, STEWARD_UNSUPPORTED,
+                 "dqlite replicates a write only from a write transaction: "
+                 "call it between BEGIN IMMEDIATE and COMMIT, or use the "
+                 "INSERT form");
+  }
+}
+
+static void fail_inside_statement(StewardCall *c) {
+  steward_fail(c, STEWARD_UNSUPPORTED,
+               "it makes several writes, which cannot be atomic inside a "
+               "writing statement or trigger: call it by SELECT %s(...) on "
+               "its own",
+               c->zFunc);
+}
+
+/* In a transaction that has neither read nor written, take the write lock now:
+** after the first read the busy handler is not asked any more. */
+static void take_write_lock(StewardCall *c) {
+  if (c->zSet) {
+    steward_run(c, SQL_write_lock, "");
+  } else if (c->eScope == SCOPE_SAVEPOINT) {
+    steward_exec(c, "CREATE TABLE main.steward_write_lock(x)");
+    steward_run(c, SQL_savepoint_rollback, "");
+  }
+}
+
+static void open_savepoint(StewardCall *c) {
+  sqlite3_stmt *pStmt = steward_take(c, SQL_savepoint);
+  int rc = pStmt ? sqlite3_step(pStmt) : c->rc;
+  if (rc == SQLITE_DONE) {
+    c->eScope = SCOPE_SAVEPOINT;
+  } else if (rc == SQLITE_BUSY) {
+    fail_inside_statement(c);
+  } else if (pStmt) {
+    steward_fail_db(c, rc);
+  }
+  steward_give(c, SQL_savepoint, pStmt);
+}
+
+/* The set must be there, and must not belong to a newer library. */
+static void check_set(StewardCall *c) {
+  char *zLibrary = steward_text(c, SQL_set_library, "t", c->zSet);
+  if (c->rc == SQLITE_OK && zLibrary == NULL) {
+    fail_not_installed(c);
+  } else if (zLibrary &&
+             steward_compare_versions(zLibrary, STEWARD_VERSION) > 0) {
+    steward_fail(c, STEWARD_NOT_INSTALLED,
+                 "set '%s' was migrated by a newer library, and only %s or "
+                 "later may write it, this is %s: load the newer library",
+                 c->zSet, zLibrary, STEWARD_VERSION);
+  }
+  sqlite3_free(zLibrary);
+}
+
+/* Make a call that only read so far a writing one. */
+void steward_begin(StewardCall *c) {
+  int bAuto = sqlite3_get_autocommit(c->db);
+  if (c->rc) return;
+  if (c->eMode == STEWARD_READ) c->eMode = STEWARD_WRITE;
+  c->eTxn = sqlite3_txn_state(c->db, "main");
+  write_allowed(c);
+  if (c->rc) return;
+  if (c->eMode == STEWARD_WRITE) {
+    if (!bAuto) {
+      open_savepoint(c);
+    } else if (c->eTxn == SQLITE_TXN_WRITE) {
+      fail_inside_statement(c);
+    } else if (steward_run(c, SQL_begin, "") == SQLITE_OK) {
+      c->eScope = SCOPE_TRANSACTION;
+    }
+  }
+  if (!bAuto && c->eTxn == SQLITE_TXN_NONE) take_write_lock(c);
+  if (c->zSet) check_set(c);
+}
+
+static void open_call(StewardCall *c, Steward *p, const char *zFunc,
+                      const char *zSet, StewardMode eMode) {
+  memset(c, 0, sizeof(*c));
+  c->p = p;
+  c->db = p->db;
+  c->zFunc = zFunc;
+  c->zSet = zSet;
+  c->eMode = eMode;
+  c->eTxn = sqlite3_txn_state(c->db, "main");
+  c->iLastRowid = sqlite3_last_insert_rowid(c->db);
+  if (eMode != STEWARD_READ) steward_begin(c);
+}
+
+/* Undo what the call wrote, if SQLite has not done so already. */
+static void roll_back(StewardCall *c) {
+  StewardCall undo = *c;
+  undo.rc = SQLITE_OK;
+  undo.zErr = NULL;
+  if (!sqlite3_get_autocommit(c->db)) {
+    if (c->eScope == SCOPE_TRANSACTION) {
+      steward_run(&undo, SQL_rollback, "");
+    } else {
+      steward_run(&undo, SQL_savepoint_rollback, "");
+      steward_run(&undo, SQL_savepoint_release, "");
+    }
+  }
+  sqlite3_free(undo.zErr); /* the first failure is the one to report */
+}
+
+/* End the scope: keep the work, or undo it when anything failed. */
+static void close_call(StewardCall *c) {
+  if (c->rc == SQLITE_OK && c->eScope != SCOPE_NONE) {
+    steward_run(c,
+                c->eScope == SCOPE_TRANSACTION ? SQL_commit
+                                               : SQL_savepoint_release,
+                "");
+  }
+  if (c->rc && c->eScope != SCOPE_NONE) roll_back(c);
+  c->eScope = SCOPE_NONE;
+  if (c->eMode != STEWARD_READ) {
+    sqlite3_set_last_insert_rowid(c->db, c->iLastRowid);
+  }
+}
+
+/* Begin a call from an SQL function. */
+void steward_open(StewardCall *c, sqlite3_context *ctx, const char *zFunc,
+                  const char *zSet, StewardMode eMode) {
+  open_call(c, sqlite3_user_data(ctx), zFunc, zSet, eMode);
+  c->ctx = ctx;
+}
+
+/* End it; a failure becomes the function's result. */
+int steward_close(StewardCall *c) {
+  close_call(c);
+  if (c->rc == SQLITE_NOMEM) {
+    sqlite3_result_error_nomem(c->ctx);
+  } else if (c->rc) {
+    sqlite3_result_error(c->ctx, c->zErr, -1);
+    sqlite3_result_error_code(c->ctx, c->rc);
+  }
+  sqlite3_free(c->zErr);
+  c->zErr = NULL;
+  return c->rc;
+}
+
+/* The same for a virtual table; errors name the table. */
+void steward_open_table(StewardCall *c, Steward *p, const char *zFunc,
+                        const char *zSet, StewardMode eMode) {
+  open_call(c, p, zFunc, zSet, eMode);
+}
+
+int steward_close_table(StewardCall *c, sqlite3_vtab *pVtab) {
+  close_call(c);
+  if (c->zErr) {
+    sqlite3_free(pVtab->zErrMsg);
+    pVtab->zErrMsg = c->zErr;
+    c->zErr = NULL;
+  }
+  return c->rc;
+}

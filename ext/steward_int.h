@@ -1,0 +1,367 @@
+/*
+** steward_int.h - what the parts of Steward share.
+**
+** One section for each file of ext/runtime/, in the order in which they build
+** on one another; the capabilities' register functions stand at the end.
+*/
+#ifndef STEWARD_INT_H
+#define STEWARD_INT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "sqlite3ext.h"
+#ifndef STEWARD_ENTRY
+SQLITE_EXTENSION_INIT3
+#endif
+
+#include "steward.h"
+#include "steward_sql.h" /* generated: enum StewardSqlId */
+
+#define ArraySize(a) ((int)(sizeof(a) / sizeof((a)[0])))
+
+typedef sqlite3_int64 i64;
+typedef struct Steward Steward;
+typedef struct StewardCall StewardCall;
+typedef struct StewardRows StewardRows;
+typedef struct StewardTable StewardTable;
+
+/*************************************************************************
+** Generated from sql/ and from the docstrings
+*/
+typedef struct StewardSql {
+  const char *zName;   /* "log_append" */
+  const char *zSet;    /* set whose tables it needs, or "none" */
+  int bHot;            /* its plan is pinned by tests */
+  const char *zSource; /* "sql/log.sql:3" */
+  const char *zSql;
+} StewardSql;
+extern const StewardSql steward_sql[];
+
+typedef struct StewardStep {
+  const char *zSet;
+  int iVersion;
+  const char *zName;
+  const char *zId;
+  const char *zDescription;
+  const char *zAuthor;
+  const char *zCreated;
+  const char *zLibrary; /* lowest library version that may write the set */
+  const char *zUp;
+  const char *zDown;
+  const char *zSource;
+} StewardStep;
+extern const StewardStep steward_steps[];
+extern const int steward_step_count;
+
+typedef struct StewardHelp {
+  const char *zName;
+  const char *zKind; /* function | table */
+  const char *zRisk; /* innocuous | plain | directonly, "" for a table */
+  const char *zSignature;
+  const char *zSummary;
+  const char *zErrors;
+  const char *zSource;
+  const char *zExample;
+  const char *zSet;
+  const char *zWhere;
+} StewardHelp;
+extern const StewardHelp steward_help_rows[];
+extern const int steward_help_count;
+
+/*************************************************************************
+** Interface to code in error.c: the registry of codes, and failing
+*/
+typedef enum StewardCode {
+  STEWARD_INVALID_ARGUMENT,
+  STEWARD_NOT_FOUND,
+  STEWARD_NOT_INSTALLED,
+  STEWARD_CONFLICT,
+  STEWARD_REVISION_MISMATCH,
+  STEWARD_STALE_BASE_HEADS,
+  STEWARD_MISSING_DEPENDENCY,
+  STEWARD_NON_MONOTONIC_SEQ,
+  STEWARD_BRANCH_CLOSED,
+  STEWARD_SCHEDULE_CONFLICT,
+  STEWARD_DUPLICATE,
+  STEWARD_LEASE_LOST,
+  STEWARD_QUOTA_EXCEEDED,
+  STEWARD_LIMIT_EXCEEDED,
+  STEWARD_VALIDATION_FAILED,
+  STEWARD_QUEUE_FULL,
+  STEWARD_EXPIRED,
+  STEWARD_TIMESTAMP_OUT_OF_WINDOW,
+  STEWARD_BUSY,
+  STEWARD_UNSUPPORTED,
+  STEWARD_READ_ONLY,
+  STEWARD_SHADOWED,
+  STEWARD_CODE_COUNT
+} StewardCode;
+
+typedef struct StewardErrorInfo {
+  const char *zCode;
+  int rc; /* the SQLite result code that travels with it */
+  const char *zMeaning;
+} StewardErrorInfo;
+
+const StewardErrorInfo *steward_error_info(int eCode);
+
+/* The first failure of a call stays; later ones are ignored, and every helper
+** that takes a StewardCall does nothing once it has failed. */
+void steward_fail(StewardCall *c, StewardCode eCode, const char *zFmt, ...);
+void steward_fail_rc(StewardCall *c, int rc, const char *zFmt, ...);
+void steward_fail_db(StewardCall *c, int rc);
+void steward_fail_nomem(StewardCall *c);
+char *steward_mprintf(StewardCall *c, const char *zFmt, ...);
+const char *steward_nearest(const char *zWord, const char *const *azKnown,
+                            int nKnown);
+
+/*************************************************************************
+** Interface to code in clock.c
+*/
+typedef struct StewardClock {
+  int bPinned;
+  i64 iPinned; /* Unix ms that the connection's clock shows while pinned */
+  i64 iReal;   /* last real reading ... */
+  i64 iMono;   /* ... and the monotonic clock at that moment */
+} StewardClock;
+
+i64 steward_now(Steward *p);
+i64 steward_monotonic_us(void);
+int steward_duration(const char *z, int n, i64 *piMs /* OUT */);
+
+/*************************************************************************
+** Interface to code in context.c: one Steward per connection
+*/
+struct Steward {
+  sqlite3 *db;
+  void *pOwner; /* the owner table's instance while it is connected */
+  sqlite3_stmt *aStmt[SQL_COUNT]; /* cached statements, see stmt.c */
+  unsigned aRuns[SQL_COUNT];      /* how often each was taken */
+  StewardClock clock;
+  int eVfs; /* 0 not looked at yet, 1 ordinary, 2 dqlite */
+};
+
+typedef enum StewardRisk {
+  STEWARD_INNOCUOUS, /* depends on its arguments alone */
+  STEWARD_PLAIN,     /* usable in triggers and views */
+  STEWARD_DIRECTONLY /* takes SQL, paths, settings, or maintains */
+} StewardRisk;
+
+typedef struct StewardOption StewardOption;
+
+typedef struct StewardFunc {
+  const char *zName;
+  int nMin, nMax; /* argument counts; each is registered by itself */
+  StewardRisk eRisk;
+  void (*xFunc)(sqlite3_context *, int, sqlite3_value **);
+  const StewardOption *aOption; /* of its last argument, or NULL */
+  int nOption;
+} StewardFunc;
+
+Steward *steward_new(sqlite3 *db);
+void steward_free(void *pSteward);
+int steward_register_functions(Steward *p, const StewardFunc *aFunc, int n);
+int steward_on_dqlite(Steward *p);
+char *steward_db_path(Steward *p); /* caller frees with sqlite3_free */
+
+/*************************************************************************
+** Interface to code in write.c: one call of a verb, atomic by itself
+*/
+typedef enum StewardMode {
+  STEWARD_READ,      /* writes nothing */
+  STEWARD_WRITE_ONE, /* its write is one statement: allowed everywhere */
+  STEWARD_WRITE      /* several statements: refused in a writing statement */
+} StewardMode;
+
+struct StewardCall {
+  Steward *p;
+  sqlite3 *db;
+  sqlite3_context *ctx; /* NULL when a table made the call */
+  const char *zFunc;    /* whom errors name */
+  const char *zSet;     /* the set that must be installed, or NULL */
+  StewardMode eMode;
+  int rc;        /* SQLITE_OK, or the first failure */
+  char *zErr;    /* its text; owned */
+  int eScope;    /* what write_open() opened: see write.c */
+  int eTxn;      /* sqlite3_txn_state() of main at the start */
+  i64 iLastRowid; /* the caller's, restored at the end */
+};
+
+void steward_open(StewardCall *c, sqlite3_context *ctx, const char *zFunc,
+                  const char *zSet, StewardMode eMode);
+int steward_close(StewardCall *c);
+void steward_open_table(StewardCall *c, Steward *p, const char *zFunc,
+                        const char *zSet, StewardMode eMode);
+int steward_close_table(StewardCall *c, sqlite3_vtab *pVtab);
+void steward_begin(StewardCall *c);
+int steward_installed(StewardCall *c, const char *zSet);
+int steward_compare_versions(const char *zA, const char *zB);
+
+/*************************************************************************
+** Interface to code in stmt.c: the statement cache and its owner table
+**
+** zFmt of the binding helpers: i int, l i64, d double, t text (NULL allowed,
+** must live until the statement is given back), v sqlite3_value*, n NULL.
+*/
+sqlite3_stmt *steward_take(StewardCall *c, enum StewardSqlId id);
+void steward_give(StewardCall *c, enum StewardSqlId id, sqlite3_stmt *pStmt);
+sqlite3_stmt *steward_query(StewardCall *c, enum StewardSqlId id,
+                            const char *zFmt, ...);
+int steward_next(StewardCall *c, sqlite3_stmt *pStmt);
+int steward_run(StewardCall *c, enum StewardSqlId id, const char *zFmt, ...);
+i64 steward_int(StewardCall *c, enum StewardSqlId id, i64 iDefault,
+                const char *zFmt, ...);
+char *steward_text(StewardCall *c, enum StewardSqlId id, const char *zFmt,
+                   ...);
+
+/* Statements with identifiers in them: text made by sqlite3_mprintf. */
+sqlite3_stmt *steward_prepare(StewardCall *c, const char *zFmt, ...);
+sqlite3_stmt *steward_prepare_text(StewardCall *c, char *zSql /* freed */);
+int steward_exec(StewardCall *c, const char *zFmt, ...);
+i64 steward_exec_int(StewardCall *c, i64 iDefault, const char *zFmt, ...);
+char *steward_exec_text(StewardCall *c, const char *zFmt, ...);
+int steward_script(StewardCall *c, const char *zScript);
+
+int steward_statements_register(Steward *p);
+
+/*************************************************************************
+** Interface to code in args.c: arguments of verbs
+*/
+const char *steward_arg_text(StewardCall *c, sqlite3_value *v,
+                             const char *zName, int nMax);
+i64 steward_arg_int(StewardCall *c, sqlite3_value *v, const char *zName,
+                    i64 iMin, i64 iMax);
+i64 steward_arg_time(StewardCall *c, sqlite3_value *v, const char *zName);
+double steward_arg_real(StewardCall *c, sqlite3_value *v, const char *zName);
+void steward_arg_payload(StewardCall *c, sqlite3_value *v, const char *zName);
+int steward_utf8_ok(const unsigned char *z, int n);
+char *steward_quote_value(StewardCall *c, sqlite3_value *v);
+
+/*************************************************************************
+** Interface to code in options.c: the last, JSON, argument of verbs
+*/
+typedef enum StewardOptionType {
+  STEWARD_OPT_INT,      /* i64 */
+  STEWARD_OPT_BOOL,     /* i64, 0 or 1 */
+  STEWARD_OPT_DURATION, /* i64 ms; '15m' or milliseconds */
+  STEWARD_OPT_TEXT,     /* char*, owned by the struct */
+  STEWARD_OPT_WORD,     /* i64: index in zWords, "a|b|c" */
+  STEWARD_OPT_JSON      /* char*, JSON text, owned */
+} StewardOptionType;
+
+struct StewardOption {
+  const char *zName;
+  StewardOptionType eType;
+  size_t iOffset;  /* of the field in the verb's struct */
+  i64 iMin, iMax;  /* of INT and DURATION */
+  const char *zWords;
+  const char *zMeaning;
+};
+
+void steward_options(StewardCall *c, sqlite3_value *v,
+                     const StewardOption *aOption, int nOption, void *pOut);
+void steward_options_free(const StewardOption *aOption, int nOption,
+                          void *pOut);
+
+/*************************************************************************
+** Interface to code in rowset.c: tables that are read from a statement or
+** made in C, and systable.c: writable ones over a table of ours
+*/
+struct StewardTable {
+  const char *zName;
+  const char *zColumns; /* inside CREATE TABLE x(...); arguments HIDDEN, last */
+  int nArg;             /* how many hidden arguments */
+  int nRequired;        /* how many of them must be given */
+  enum StewardSqlId eSql; /* rows by statement; its ?1..?n are the arguments */
+  void (*xRows)(StewardCall *, StewardRows *, int, sqlite3_value **);
+  const char *zSet;     /* set it reads, or NULL; absent: see bEmpty */
+  int bEmpty;           /* 1: empty instead of NOT_INSTALLED */
+  const char *zBacking; /* systable: the table behind it; column 0 is rowid */
+  int (*xInsert)(StewardCall *, int, sqlite3_value **); /* insert-only form */
+};
+
+int steward_register_table(Steward *p, const StewardTable *pTable);
+int steward_register_tables(Steward *p, const StewardTable *aTable, int n);
+void steward_row(StewardCall *c, StewardRows *r, const char *zFmt, ...);
+
+/* rowset.c for systable.c */
+typedef struct StewardVtab StewardVtab;
+struct StewardVtab {
+  sqlite3_vtab base; /* must be first */
+  Steward *p;
+  const StewardTable *pTable;
+  int nColumn;    /* hidden arguments included */
+  char **azColumn; /* names, then declared types, owned */
+  char **azType;
+};
+int steward_systable_update(sqlite3_vtab *pVtab, int argc,
+                            sqlite3_value **argv, sqlite3_int64 *piRowid);
+
+/*************************************************************************
+** Interface to code in introspect.c: facts about tables, triggers of ours
+*/
+typedef struct StewardColumn {
+  char *zName;
+  char *zType;
+  int bNotNull;
+  int iPk;     /* 1.. = place in the primary key */
+  int bHidden; /* generated or hidden */
+} StewardColumn;
+
+typedef struct StewardTableInfo {
+  char *zName; /* as the schema spells it */
+  StewardColumn *aCol;
+  int nCol;
+  int bWithoutRowid;
+} StewardTableInfo;
+
+void steward_table_info(StewardCall *c, const char *zTable,
+                        StewardTableInfo *pInfo /* OUT */);
+void steward_table_info_free(StewardTableInfo *pInfo);
+int steward_column_index(const StewardTableInfo *pInfo, const char *zColumn);
+int steward_require_column(StewardCall *c, const StewardTableInfo *pInfo,
+                           const char *zColumn);
+char *steward_key_list(StewardCall *c, const StewardTableInfo *pInfo,
+                       const char *zPrefix);
+
+/*************************************************************************
+** Interface to code in log.c and cursor.c
+*/
+i64 steward_log_append(StewardCall *c, const char *zTopic,
+                       sqlite3_value *pPayload, const char *zKey,
+                       const char *zHeaders);
+i64 steward_log_last(StewardCall *c);
+i64 steward_log_topic(StewardCall *c, const char *zTopic);
+
+/*************************************************************************
+** Interface to code in counter.c
+*/
+void steward_count(StewardCall *c, const char *zCounter, i64 nAdd);
+
+/*************************************************************************
+** Interface to code in ext/config.c: settings
+*/
+i64 steward_setting_int(StewardCall *c, const char *zName);
+
+/*************************************************************************
+** The capabilities, in the order of the table of contents in steward.c
+*/
+int config_register(Steward *p);
+int config_tables_register(Steward *p);
+int help_register(Steward *p);
+int help_tables_register(Steward *p);
+int migrate_register(Steward *p);
+int migrate_tables_register(Steward *p);
+int delivery_register(Steward *p);
+int delivery_tables_register(Steward *p);
+int delta_register(Steward *p);
+int ttl_register(Steward *p);
+int ttl_tables_register(Steward *p);
+int perf_register(Steward *p);
+int perf_tables_register(Steward *p);
+int health_tables_register(Steward *p);
+int vacuum_tables_register(Steward *p);
+int maintenance_tables_register(Steward *p);
+
+#endif

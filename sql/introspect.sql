@@ -1,0 +1,16 @@
+-- set: none
+-- name: introspect_tables
+-- The application's ordinary tables.
+SELECT name FROM main.sqlite_schema
+ WHERE type = 'table' AND name NOT LIKE 'sqlite\_%' ESCAPE '\'
+   AND sql NOT LIKE 'CREATE VIRTUAL%';
+
+-- name: introspect_table
+-- One ordinary table: its name as the schema spells it, and WITHOUT ROWID.
+SELECT name, wr FROM pragma_table_list(?1)
+ WHERE schema = 'main' AND type = 'table'
+   AND name NOT LIKE 'sqlite\_%' ESCAPE '\';
+
+-- name: introspect_columns
+-- Its columns.
+SELECT name, type, "notnull", pk, hidden FROM pragma_table_xinfo(?1, 'main');

@@ -1,0 +1,12 @@
+-- set: none
+-- name: options_is_object
+-- Is the options argument a JSON object?
+SELECT CASE WHEN json_valid(?1) THEN json_type(?1) = 'object' END;
+
+-- name: options_each
+-- The options, one a row; the fourth column is the value as JSON.
+SELECT key, value, type,
+       CASE WHEN type IN ('object', 'array') THEN value
+            WHEN type IN ('true', 'false') THEN type
+            ELSE json_quote(value) END
+  FROM json_each(?1);
