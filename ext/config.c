@@ -1,6 +1,211 @@
+/*
+** config.c - settings and the clock.
+**
+** A setting is a number with a range, declared once in aSetting below; what
+** differs from its default is a row of steward_config, so it belongs to the
+** database, not to the process.  steward_settings lists them all.
+**
+**     SELECT steward_setting('MAX_DELIVERY_QUEUE', 5000);
+**     SELECT steward_clock(1700000000000);   -- tests: time stands still
+*/
+#include <string.h>
+
 #include "steward_int.h"
 
+static const StewardSetting aSetting[] = {
+    {"MAX_DELIVERY_QUEUE", 1000, 0, 1000000000, "messages",
+     "pending messages that a new subscription keeps before the oldest are "
+     "dropped; 0: bounded by the log's retention only"},
+    {"delta_max_depth", 100, 1, 999, "rows",
+     "longest chain of deltas that delta_resolve follows"},
+    {"health_integrity_bytes", 67108864, 0, 1099511627776LL, "bytes",
+     "largest file whose integrity health_checks reads within one SELECT"},
+    {"health_retention_days", 7, 1, 36500, "days",
+     "age at which logged health checks are removed"},
+    {"log_max_age", 604800000, 1000, 3153600000000LL, "ms",
+     "age at which messages leave the log"},
+    {"log_max_rows", 1000000, 1, 1000000000000LL, "messages",
+     "messages that the log keeps"},
+    {"migrate_lock_ms", 2000, 0, 600000, "ms",
+     "how long migrations wait for another connection's write lock"},
+    {"performance_retention_days", 30, 1, 36500, "days",
+     "age at which performance metrics are removed"},
+    {"vacuum_retention_days", 90, 1, 36500, "days",
+     "age at which entries of the vacuum log are removed"},
+};
+
+int steward_setting_count(void) {
+  return ArraySize(aSetting);
+}
+
+const StewardSetting *steward_setting_at(int i) {
+  return &aSetting[i];
+}
+
+static const StewardSetting *find_setting(StewardCall *c, const char *zName) {
+  const char *azKnown[ArraySize(aSetting)];
+  const char *zNear;
+  int i;
+  if (c->rc) return NULL;
+  for (i = 0; i < ArraySize(aSetting); i++) {
+    if (strcmp(aSetting[i].zName, zName) == 0) return &aSetting[i];
+    azKnown[i] = aSetting[i].zName;
+  }
+  zNear = steward_nearest(zName, azKnown, ArraySize(aSetting));
+  if (zNear) {
+    steward_fail(c, STEWARD_INVALID_ARGUMENT,
+                 "unknown setting '%s': did you mean '%s'?", zName, zNear);
+  } else {
+    steward_fail(c, STEWARD_INVALID_ARGUMENT,
+                 "unknown setting '%s': SELECT name FROM steward_settings "
+                 "lists them",
+                 zName);
+  }
+  return NULL;
+}
+
+/* The stored value of a setting, or its default; before the core set is
+** installed every setting has its default. */
+i64 steward_setting_value(StewardCall *c, const StewardSetting *pSetting) {
+  StewardCall look = *c;
+  i64 iValue;
+  if (c->rc || pSetting == NULL) return 0;
+  look.zSet = NULL;
+  iValue = steward_int(&look, SQL_config_get, pSetting->iDefault, "t",
+                       pSetting->zName);
+  if (look.rc == SQLITE_ERROR && !steward_installed(c, "core")) {
+    sqlite3_free(look.zErr);
+    return pSetting->iDefault;
+  }
+  c->rc = look.rc;
+  c->zErr = look.zErr;
+  if (c->rc == SQLITE_OK &&
+      (iValue < pSetting->iMin || iValue > pSetting->iMax)) {
+    steward_fail(c, STEWARD_INVALID_ARGUMENT,
+                 "setting %s is %lld in steward_config, which is outside "
+                 "%lld..%lld: SELECT steward_setting('%s', %lld)",
+                 pSetting->zName, iValue, pSetting->iMin, pSetting->iMax,
+                 pSetting->zName, pSetting->iDefault);
+  }
+  return iValue;
+}
+
+/* The same by name, for verbs; the name is one of aSetting. */
+i64 steward_setting_int(StewardCall *c, const char *zName) {
+  return steward_setting_value(c, find_setting(c, zName));
+}
+
+/* steward_setting(name TEXT [, value]) -> the value, or 1 when setting
+**                                                               directonly
+** Read a setting, or store it in this database.  Settings in ms take durations
+** such as '15m' too.  The table steward_settings lists names, defaults, ranges
+** and meanings.
+** Before the core set is installed every setting reads as its default.
+** Set: core
+** Errors: "INVALID_ARGUMENT: steward_setting: unknown setting 'X': did you mean
+**   'Y'?"; a value out of range; NOT_INSTALLED before migrate_up('core').
+** Source: the seeds' configurable limits and retentions.
+** Example: SELECT steward_setting('MAX_DELIVERY_QUEUE'); -- 1000
+**   SELECT steward_setting('MAX_DELIVERY_QUEUE', 50); -- 1
+**   SELECT steward_setting('MAX_DELIVERY_QUEUE'); -- 50
+*/
+static void steward_setting(sqlite3_context *ctx, int argc,
+                            sqlite3_value **argv) {
+  StewardCall c;
+  const char *zName;
+  const StewardSetting *pSetting;
+  i64 iValue = 0;
+  steward_open(&c, ctx, "steward_setting", argc > 1 ? "core" : NULL,
+               argc > 1 ? STEWARD_WRITE_ONE : STEWARD_READ);
+  zName = steward_arg_text(&c, argv[0], "name", 100);
+  pSetting = c.rc ? NULL : find_setting(&c, zName);
+  if (pSetting && argc == 1) {
+    iValue = steward_setting_value(&c, pSetting);
+  } else if (pSetting) {
+    if (strcmp(pSetting->zUnit, "ms") == 0) {
+      iValue = steward_arg_time(&c, argv[1], zName);
+    } else {
+      iValue = steward_arg_int(&c, argv[1], zName, INT64_MIN, INT64_MAX);
+    }
+    if (c.rc == SQLITE_OK &&
+        (iValue < pSetting->iMin || iValue > pSetting->iMax)) {
+      steward_fail(&c, STEWARD_INVALID_ARGUMENT,
+                   "%s must be within %lld..%lld %s, got %lld", zName,
+                   pSetting->iMin, pSetting->iMax, pSetting->zUnit, iValue);
+    }
+    steward_run(&c, SQL_config_set, "tl", zName, iValue);
+    iValue = 1;
+  }
+  if (steward_close(&c) == SQLITE_OK) sqlite3_result_int64(ctx, iValue);
+}
+
+typedef struct ClockOptions {
+  i64 bDatabase;
+} ClockOptions;
+
+static const StewardOption aClockOption[] = {
+    {"database", STEWARD_OPT_BOOL, offsetof(ClockOptions, bDatabase), 0, 1,
+     NULL, "also pin the clock that plain-SQL triggers of this database see"},
+};
+
+/* Pin or unpin the clock in the database. */
+static void set_database_clock(StewardCall *c, int bPin, i64 iMs) {
+  if (bPin) {
+    steward_run(c, SQL_config_set, "tl", "clock", iMs);
+  } else {
+    steward_run(c, SQL_config_remove, "t", "clock");
+  }
+}
+
+/* steward_clock(ms INTEGER [, options JSON]) -> INTEGER, always 1  directonly
+** Pin the connection's clock at a Unix time in milliseconds, for tests; NULL
+** unpins it.  With {"database":true} the triggers of this database see the
+** same time, also when another client fires them; only that needs the set.
+** Set: core
+** Errors: "INVALID_ARGUMENT: steward_clock: ms must be an integer, got 'x'".
+** Example: SELECT steward_clock(1700000000000); -- 1
+**   SELECT steward_now(); -- 1700000000000
+*/
+static void steward_clock(sqlite3_context *ctx, int argc,
+                          sqlite3_value **argv) {
+  StewardCall c;
+  ClockOptions options = {0};
+  int bPin = sqlite3_value_type(argv[0]) != SQLITE_NULL;
+  i64 iMs = 0;
+  steward_open(&c, ctx, "steward_clock", NULL, STEWARD_READ);
+  if (bPin) iMs = steward_arg_int(&c, argv[0], "ms", 0, 253402300799999LL);
+  if (argc > 1) {
+    steward_options(&c, argv[1], aClockOption, ArraySize(aClockOption),
+                    &options);
+  }
+  if (steward_close(&c)) return;
+  if (options.bDatabase) {
+    steward_open(&c, ctx, "steward_clock", "core", STEWARD_WRITE_ONE);
+    set_database_clock(&c, bPin, iMs);
+    if (steward_close(&c)) return;
+  }
+  c.p->clock.bPinned = bPin;
+  c.p->clock.iPinned = iMs;
+  sqlite3_result_int(ctx, 1);
+}
+
+/* steward_now() -> INTEGER, Unix milliseconds    plain
+** The connection's clock: pinned by steward_clock(), else the real one, which
+** never goes back within a connection.
+** Example: SELECT steward_now() > 1600000000000; -- 1
+*/
+static void steward_now_function(sqlite3_context *ctx, int argc,
+                                 sqlite3_value **argv) {
+  sqlite3_result_int64(ctx, steward_now(sqlite3_user_data(ctx)));
+}
+
+static const StewardFunc aFunc[] = {
+    {"steward_setting", 1, 2, STEWARD_DIRECTONLY, steward_setting, NULL, 0},
+    {"steward_clock", 1, 2, STEWARD_DIRECTONLY, steward_clock, aClockOption,
+     ArraySize(aClockOption)},
+    {"steward_now", 0, 0, STEWARD_PLAIN, steward_now_function, NULL, 0},
+};
+
 int config_register(Steward *p) {
-  (void)p;
-  return SQLITE_OK;
+  return steward_register_functions(p, aFunc, ArraySize(aFunc));
 }

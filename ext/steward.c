@@ -19,7 +19,8 @@ SQLITE_EXTENSION_INIT1
 /* A part of the library: its verbs are in ext/<name>.c, its tables in
 ** vtab/<name>.c, its statements in sql/<name>.sql. */
 static int (*const aRegister[])(Steward *) = {
-    config_register,      config_tables_register,      /* settings, clock, on */
+    on_register,                                       /* on, off, uninstall */
+    config_register,      config_tables_register,      /* settings, the clock */
     help_register,        help_tables_register,        /* help, errors, info */
     migrate_register,     migrate_tables_register,     /* sets of tables */
     delivery_register,    delivery_tables_register,    /* delivery queues */

@@ -23,6 +23,7 @@ SQLITE_EXTENSION_INIT3
 typedef sqlite3_int64 i64;
 typedef struct Steward Steward;
 typedef struct StewardCall StewardCall;
+typedef struct StewardForm StewardForm;
 typedef struct StewardRows StewardRows;
 typedef struct StewardTable StewardTable;
 
@@ -136,10 +137,16 @@ int steward_duration(const char *z, int n, i64 *piMs /* OUT */);
 struct Steward {
   sqlite3 *db;
   void *pOwner; /* the owner table's instance while it is connected */
+  StewardForm *pForm; /* kept forms, the last used first, see form.c */
   sqlite3_stmt *aStmt[SQL_COUNT]; /* cached statements, see stmt.c */
   unsigned aRuns[SQL_COUNT];      /* how often each was taken */
   StewardClock clock;
   int eVfs; /* 0 not looked at yet, 1 ordinary, 2 dqlite */
+  struct {  /* the tables of functions, in the order of registration */
+    const struct StewardFunc *aFunc;
+    int n;
+  } aList[24];
+  int nList;
 };
 
 typedef enum StewardRisk {
@@ -162,6 +169,7 @@ typedef struct StewardFunc {
 Steward *steward_new(sqlite3 *db);
 void steward_free(void *pSteward);
 int steward_register_functions(Steward *p, const StewardFunc *aFunc, int n);
+const StewardFunc *steward_function_at(Steward *p, int i);
 int steward_on_dqlite(Steward *p);
 char *steward_db_path(Steward *p); /* caller frees with sqlite3_free */
 
@@ -186,6 +194,7 @@ struct StewardCall {
   int eScope;    /* what write_open() opened: see write.c */
   int eTxn;      /* sqlite3_txn_state() of main at the start */
   i64 iLastRowid; /* the caller's, restored at the end */
+  i64 iPatience;  /* ms that BEGIN and COMMIT are tried again when busy */
 };
 
 void steward_open(StewardCall *c, sqlite3_context *ctx, const char *zFunc,
@@ -224,6 +233,22 @@ char *steward_exec_text(StewardCall *c, const char *zFmt, ...);
 int steward_script(StewardCall *c, const char *zScript);
 
 int steward_statements_register(Steward *p);
+int steward_owner_ready(Steward *p); /* 0: nothing can be kept */
+
+/*************************************************************************
+** Interface to code in form.c: what was made out of the schema of a table
+*/
+struct StewardForm {
+  StewardForm *pNext;
+  void (*xFree)(StewardForm *); /* tells whose form it is, too */
+  char *zTable;                 /* owned, freed by xFree */
+};
+
+StewardForm *steward_form_take(StewardCall *c, void (*xFree)(StewardForm *),
+                               const char *zTable);
+void steward_form_give(StewardCall *c, StewardForm *f, int bKeep);
+int steward_form_stale(sqlite3_stmt *pStmt);
+void steward_forms_free(Steward *p);
 
 /*************************************************************************
 ** Interface to code in args.c: arguments of verbs
@@ -237,6 +262,15 @@ double steward_arg_real(StewardCall *c, sqlite3_value *v, const char *zName);
 void steward_arg_payload(StewardCall *c, sqlite3_value *v, const char *zName);
 int steward_utf8_ok(const unsigned char *z, int n);
 char *steward_quote_value(StewardCall *c, sqlite3_value *v);
+
+/*************************************************************************
+** Interface to code in json.c: SQL values as JSON, and BLOBs back
+*/
+void steward_json_string(sqlite3_str *pOut, const char *z, int n);
+void steward_json_value(StewardCall *c, sqlite3_str *pOut, sqlite3_value *v);
+int steward_json_blob(StewardCall *c, const char *z, int n,
+                      unsigned char **ppBlob /* OUT */, int *pnBlob /* OUT */);
+char *steward_str_finish(StewardCall *c, sqlite3_str *pOut);
 
 /*************************************************************************
 ** Interface to code in options.c: the last, JSON, argument of verbs
@@ -284,6 +318,8 @@ struct StewardTable {
 int steward_register_table(Steward *p, const StewardTable *pTable);
 int steward_register_tables(Steward *p, const StewardTable *aTable, int n);
 void steward_row(StewardCall *c, StewardRows *r, const char *zFmt, ...);
+int steward_row_count(const StewardRows *r);
+void steward_row_set(StewardRows *r, int iRow, int iCol, i64 iValue);
 
 /* rowset.c for systable.c */
 typedef struct StewardVtab StewardVtab;
@@ -342,6 +378,16 @@ void steward_count(StewardCall *c, const char *zCounter, i64 nAdd);
 /*************************************************************************
 ** Interface to code in ext/config.c: settings
 */
+typedef struct StewardSetting {
+  const char *zName;
+  i64 iDefault, iMin, iMax;
+  const char *zUnit;
+  const char *zMeaning;
+} StewardSetting;
+
+int steward_setting_count(void);
+const StewardSetting *steward_setting_at(int i);
+i64 steward_setting_value(StewardCall *c, const StewardSetting *pSetting);
 i64 steward_setting_int(StewardCall *c, const char *zName);
 
 /*************************************************************************
@@ -349,6 +395,7 @@ i64 steward_setting_int(StewardCall *c, const char *zName);
 */
 int config_register(Steward *p);
 int config_tables_register(Steward *p);
+int on_register(Steward *p);
 int help_register(Steward *p);
 int help_tables_register(Steward *p);
 int migrate_register(Steward *p);

@@ -39,6 +39,12 @@ set failed 0
 set skipped 0
 set broken {}
 
+# An error in this script must not leave it waiting.
+proc bgerror {message} {
+  puts stderr "runtests.tcl: $::errorInfo"
+  exit 2
+}
+
 # What is to be done: a list of {kind name path}
 set queue {}
 foreach path [lsort [glob -nocomplain $root/tests/*.test]] {
@@ -82,7 +88,8 @@ proc collect {f} {
   if {![eof $f]} return
   fconfigure $f -blocking 1
   set status [catch {close $f} message options]
-  set code [dict get $options -errorcode]
+  set code {}
+  if {$status} { set code [dict get $options -errorcode] }
   lassign $running($f) kind name began
   unset running($f)
   finished $kind $name $output($f) $status $code \

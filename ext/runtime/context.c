@@ -5,7 +5,7 @@
 ** owner table's module, the last thing of ours that a closing connection
 ** destroys (function destructors run before it); functions borrow it.
 */
-#include <stdlib.h>
+#include <assert.h>
 #include <string.h>
 
 #include "steward_int.h"
@@ -32,6 +32,9 @@ int steward_register_functions(Steward *p, const StewardFunc *aFunc, int n) {
   };
   int rc = SQLITE_OK;
   int i, nArg;
+  assert(p->nList < ArraySize(p->aList));
+  p->aList[p->nList].aFunc = aFunc;
+  p->aList[p->nList++].n = n;
   for (i = 0; i < n && rc == SQLITE_OK; i++) {
     const StewardFunc *f = &aFunc[i];
     for (nArg = f->nMin; nArg <= f->nMax && rc == SQLITE_OK; nArg++) {
@@ -41,6 +44,16 @@ int steward_register_functions(Steward *p, const StewardFunc *aFunc, int n) {
     }
   }
   return rc;
+}
+
+/* The i-th registered function, NULL beyond the last. */
+const StewardFunc *steward_function_at(Steward *p, int i) {
+  int k;
+  for (k = 0; k < p->nList; k++) {
+    if (i < p->aList[k].n) return &p->aList[k].aFunc[i];
+    i -= p->aList[k].n;
+  }
+  return NULL;
 }
 
 /* True when main lives on a dqlite VFS, where writes have rules of their own

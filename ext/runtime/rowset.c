@@ -31,7 +31,8 @@ typedef struct Cell {
   int eType; /* SQLITE_INTEGER ... */
   i64 i;
   double r;
-  char *z; /* owned */
+  char *z;          /* owned */
+  sqlite3_value *v; /* owned; a value of any type */
 } Cell;
 
 struct StewardRows {
@@ -43,7 +44,10 @@ struct StewardRows {
 
 static void rows_free(StewardRows *r) {
   int i;
-  for (i = 0; i < r->nRow * r->nColumn; i++) sqlite3_free(r->aCell[i].z);
+  for (i = 0; i < r->nRow * r->nColumn; i++) {
+    sqlite3_free(r->aCell[i].z);
+    sqlite3_value_free(r->aCell[i].v);
+  }
   sqlite3_free(r->aCell);
   memset(r, 0, sizeof(*r));
 }
@@ -64,7 +68,7 @@ static int rows_grow(StewardCall *c, StewardRows *r) {
 }
 
 /* Add a row: zFmt has a letter per column: i int, l i64, d double, t text
-** (copied; NULL allowed), n NULL.  Missing columns are NULL. */
+** (copied; NULL allowed), v value (copied), n NULL.  Missing columns are NULL. */
 void steward_row(StewardCall *c, StewardRows *r, const char *zFmt, ...) {
   va_list ap;
   Cell *aCell;
@@ -90,13 +94,29 @@ void steward_row(StewardCall *c, StewardRows *r, const char *zFmt, ...) {
       const char *z = va_arg(ap, const char *);
       if (z) pCell->z = steward_mprintf(c, "%s", z);
       if (pCell->z) pCell->eType = SQLITE_TEXT;
+    } else if (zFmt[i] == 'v') {
+      pCell->v = sqlite3_value_dup(va_arg(ap, sqlite3_value *));
+      if (pCell->v == NULL) steward_fail_nomem(c);
     }
   }
   va_end(ap);
 }
 
+int steward_row_count(const StewardRows *r) {
+  return r->nRow;
+}
+
+/* Give a cell of an earlier row an integer. */
+void steward_row_set(StewardRows *r, int iRow, int iCol, i64 iValue) {
+  Cell *pCell = &r->aCell[iRow * r->nColumn + iCol];
+  pCell->eType = SQLITE_INTEGER;
+  pCell->i = iValue;
+}
+
 static void cell_result(sqlite3_context *ctx, const Cell *pCell) {
-  if (pCell->eType == SQLITE_INTEGER) {
+  if (pCell->v) {
+    sqlite3_result_value(ctx, pCell->v);
+  } else if (pCell->eType == SQLITE_INTEGER) {
     sqlite3_result_int64(ctx, pCell->i);
   } else if (pCell->eType == SQLITE_FLOAT) {
     sqlite3_result_double(ctx, pCell->r);

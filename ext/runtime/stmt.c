@@ -70,6 +70,7 @@ static int ownerDisconnect(sqlite3_vtab *pVtab) {
       sqlite3_finalize(p->aStmt[i]);
       p->aStmt[i] = NULL;
     }
+    steward_forms_free(p);
     p->pOwner = NULL;
   }
   sqlite3_free(pTab);
@@ -153,7 +154,7 @@ int steward_statements_register(Steward *p) {
 }
 
 /* Make sure that the owner is connected; 0 when it cannot be. */
-static int owner_ready(Steward *p) {
+int steward_owner_ready(Steward *p) {
   sqlite3_stmt *pStmt = NULL;
   if (p->pOwner) return 1;
   sqlite3_prepare_v2(p->db, "SELECT 1 FROM main.steward_statements", -1,
@@ -175,7 +176,7 @@ sqlite3_stmt *steward_take(StewardCall *c, enum StewardSqlId id) {
   if (c->rc) return NULL;
   p->aRuns[id]++;
   if (pStmt && !sqlite3_stmt_busy(pStmt)) return pStmt;
-  bCache = pStmt == NULL && owner_ready(p);
+  bCache = pStmt == NULL && steward_owner_ready(p);
   rc = sqlite3_prepare_v3(p->db, steward_sql[id].zSql, -1,
                           bCache ? SQLITE_PREPARE_PERSISTENT : 0, &pStmt,
                           NULL);

@@ -165,6 +165,19 @@ static void check_set(StewardCall *c) {
   sqlite3_free(zLibrary);
 }
 
+/* Run BEGIN IMMEDIATE or COMMIT; while another connection is in the way, try
+** again for c->iPatience ms on top of the host's own busy handler. */
+static void run_patiently(StewardCall *c, enum StewardSqlId id) {
+  i64 iDeadline = steward_monotonic_us() + c->iPatience * 1000;
+  while (steward_run(c, id, "") == SQLITE_BUSY &&
+         steward_monotonic_us() < iDeadline) {
+    sqlite3_free(c->zErr);
+    c->zErr = NULL;
+    c->rc = SQLITE_OK;
+    sqlite3_sleep(10);
+  }
+}
+
 /* Make a call that only read so far a writing one. */
 void steward_begin(StewardCall *c) {
   int bAuto = sqlite3_get_autocommit(c->db);
@@ -178,8 +191,9 @@ void steward_begin(StewardCall *c) {
       open_savepoint(c);
     } else if (c->eTxn == SQLITE_TXN_WRITE) {
       fail_inside_statement(c);
-    } else if (steward_run(c, SQL_begin, "") == SQLITE_OK) {
-      c->eScope = SCOPE_TRANSACTION;
+    } else {
+      run_patiently(c, SQL_begin);
+      if (c->rc == SQLITE_OK) c->eScope = SCOPE_TRANSACTION;
     }
   }
   if (!bAuto && c->eTxn == SQLITE_TXN_NONE) take_write_lock(c);
@@ -217,11 +231,10 @@ static void roll_back(StewardCall *c) {
 
 /* End the scope: keep the work, or undo it when anything failed. */
 static void close_call(StewardCall *c) {
-  if (c->rc == SQLITE_OK && c->eScope != SCOPE_NONE) {
-    steward_run(c,
-                c->eScope == SCOPE_TRANSACTION ? SQL_commit
-                                               : SQL_savepoint_release,
-                "");
+  if (c->rc == SQLITE_OK && c->eScope == SCOPE_TRANSACTION) {
+    run_patiently(c, SQL_commit);
+  } else if (c->rc == SQLITE_OK && c->eScope == SCOPE_SAVEPOINT) {
+    steward_run(c, SQL_savepoint_release, "");
   }
   if (c->rc && c->eScope != SCOPE_NONE) roll_back(c);
   c->eScope = SCOPE_NONE;

@@ -1,0 +1,324 @@
+/*
+** migrate_step.c - one step up or down, together with its bookkeeping.
+**
+** Up runs the step's script, whose statements all say IF NOT EXISTS, and
+** writes down which objects it made (those that were there already are
+** adopted, not made) and which rows it put in.  Down runs the other script,
+** but drops only what the step made.  What would be lost by that is listed
+** first; rows that the step itself put in and nobody changed are no loss.
+*/
+#include <ctype.h>
+#include <string.h>
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+#include "migrate_int.h"
+
+/* The checksum of a step's two texts. */
+void migrate_checksum(MigrateStep *pStep) {
+  XXH64_state_t state;
+  XXH64_reset(&state, 0);
+  XXH64_update(&state, pStep->zUp, strlen(pStep->zUp) + 1);
+  XXH64_update(&state, pStep->zDown, strlen(pStep->zDown));
+  sqlite3_snprintf(sizeof(pStep->zChecksum), pStep->zChecksum, "%016llx",
+                   (unsigned long long)XXH64_digest(&state));
+}
+
+/*************************************************************************
+** Scripts
+*/
+
+/* The next word of an SQL text: skips white space and comments; quoted names
+** come without their quotes.  Returns its length, 0 at the end or at
+** punctuation. */
+static int next_token(const char **pz, char *zWord, int nWord) {
+  const char *z = *pz;
+  int n = 0;
+  for (;;) {
+    while (isspace((unsigned char)*z)) z++;
+    if (z[0] == '-' && z[1] == '-') {
+      while (*z && *z != '\n') z++;
+    } else if (z[0] == '/' && z[1] == '*') {
+      const char *zEnd = strstr(z + 2, "*/");
+      z = zEnd ? zEnd + 2 : z + strlen(z);
+    } else {
+      break;
+    }
+  }
+  if (*z == '"' || *z == '`') {
+    char cQuote = *z++;
+    while (*z && *z != cQuote && n < nWord - 1) zWord[n++] = *z++;
+    if (*z == cQuote) z++;
+  } else {
+    while ((isalnum((unsigned char)*z) || *z == '_') && n < nWord - 1) {
+      zWord[n++] = *z++;
+    }
+  }
+  zWord[n] = 0;
+  *pz = z;
+  return n;
+}
+
+/* Statements that would break out of the step's transaction. */
+static int ends_transaction(const char *zStatement) {
+  static const char *const azForbidden[] = {
+      "BEGIN",   "COMMIT", "END",    "ROLLBACK", "SAVEPOINT",
+      "RELEASE", "VACUUM", "ATTACH", "DETACH"};
+  char zWord[32];
+  int i;
+  next_token(&zStatement, zWord, sizeof(zWord));
+  for (i = 0; i < ArraySize(azForbidden); i++) {
+    if (sqlite3_stricmp(zWord, azForbidden[i]) == 0) return 1;
+  }
+  return 0;
+}
+
+/* `DROP <kind> IF EXISTS <name>`: the name, else "". */
+static void dropped_name(const char *zStatement, char *zName, int nName) {
+  char zWord[32];
+  zName[0] = 0;
+  next_token(&zStatement, zWord, sizeof(zWord));
+  if (sqlite3_stricmp(zWord, "DROP")) return;
+  next_token(&zStatement, zWord, sizeof(zWord)); /* the kind */
+  next_token(&zStatement, zName, nName);
+  if (sqlite3_stricmp(zName, "IF") == 0) {
+    next_token(&zStatement, zWord, sizeof(zWord)); /* EXISTS */
+    next_token(&zStatement, zName, nName);
+  }
+}
+
+static int json_has_name(StewardCall *c, const char *zMade,
+                         const char *zName) {
+  return (int)steward_int(c, SQL_migrate_made_has, 0, "tt", zMade, zName);
+}
+
+/* Fail with the engine's text, naming the step. */
+static void fail_step(StewardCall *c, const MigrateStep *pStep, int rc) {
+  char *zMsg;
+  if ((rc & 0xff) != SQLITE_ERROR && (rc & 0xff) != SQLITE_CONSTRAINT) {
+    steward_fail_db(c, rc);
+    return;
+  }
+  zMsg = sqlite3_mprintf("%s", sqlite3_errmsg(c->db));
+  if (zMsg == NULL) steward_fail_nomem(c);
+  steward_fail_rc(c, rc, "step %d (%s) of set '%s': %s", pStep->iVersion,
+                  pStep->zName, pStep->zSet, zMsg);
+  sqlite3_free(zMsg);
+}
+
+/* Run one prepared statement of a script. */
+static void run_statement(StewardCall *c, const MigrateStep *pStep,
+                          sqlite3_stmt *pStmt) {
+  int rc;
+  if (ends_transaction(sqlite3_sql(pStmt))) {
+    steward_fail(c, STEWARD_INVALID_ARGUMENT,
+                 "step %d (%s) of set '%s' has a statement of its own "
+                 "transaction: a step runs inside one, leave BEGIN, COMMIT, "
+                 "VACUUM and ATTACH out",
+                 pStep->iVersion, pStep->zName, pStep->zSet);
+    return;
+  }
+  do {
+    rc = sqlite3_step(pStmt);
+  } while (rc == SQLITE_ROW);
+  if (rc != SQLITE_DONE) fail_step(c, pStep, rc);
+}
+
+/* Run a script; of its DROPs only those of names in zMade, unless NULL. */
+static void run_script(StewardCall *c, const MigrateStep *pStep,
+                       const char *zScript, const char *zMade) {
+  while (c->rc == SQLITE_OK && zScript[0]) {
+    sqlite3_stmt *pStmt = NULL;
+    char zName[200];
+    int rc = sqlite3_prepare_v2(c->db, zScript, -1, &pStmt, &zScript);
+    if (rc) {
+      fail_step(c, pStep, rc);
+    } else if (pStmt) {
+      dropped_name(sqlite3_sql(pStmt), zName, sizeof(zName));
+      if (zMade == NULL || zName[0] == 0 || json_has_name(c, zMade, zName)) {
+        run_statement(c, pStep, pStmt);
+      }
+    }
+    sqlite3_finalize(pStmt);
+  }
+}
+
+/*************************************************************************
+** Rows that a step put in
+*/
+
+/* Hash every value of a row into *pState. */
+static void hash_row(XXH64_state_t *pState, sqlite3_stmt *pRow) {
+  int i, n = sqlite3_column_count(pRow);
+  for (i = 0; i < n; i++) {
+    int eType = sqlite3_column_type(pRow, i);
+    XXH64_update(pState, &eType, sizeof(eType));
+    if (eType != SQLITE_NULL) {
+      const void *p = sqlite3_column_blob(pRow, i);
+      int nByte = sqlite3_column_bytes(pRow, i);
+      XXH64_update(pState, &nByte, sizeof(nByte));
+      if (p) XXH64_update(pState, p, (size_t)nByte);
+    }
+  }
+}
+
+/* "<rows>:<hash>" of the first nMax + 1 rows of a table; caller frees. */
+static char *table_digest(StewardCall *c, const char *zTable, int nMax) {
+  XXH64_state_t state;
+  sqlite3_stmt *pRow = steward_prepare(
+      c, "SELECT * FROM main.\"%w\" LIMIT %d", zTable, nMax + 1);
+  int nRow = 0;
+  XXH64_reset(&state, 0);
+  while (steward_next(c, pRow)) {
+    hash_row(&state, pRow);
+    nRow++;
+  }
+  sqlite3_finalize(pRow);
+  return steward_mprintf(c, "%d:%016llx", nRow,
+                         (unsigned long long)XXH64_digest(&state));
+}
+
+/* JSON object: the digest of each table made that is not empty. */
+static char *seeded_rows(StewardCall *c, const char *zMade) {
+  sqlite3_stmt *pTable =
+      steward_query(c, SQL_migrate_made_tables, "t", zMade);
+  char *zSeeded = steward_mprintf(c, "{}");
+  while (steward_next(c, pTable)) {
+    const char *zTable = (const char *)sqlite3_column_text(pTable, 0);
+    char *zDigest = table_digest(c, zTable, 1000);
+    if (zDigest && strncmp(zDigest, "0:", 2)) {
+      char *zNew = steward_text(c, SQL_migrate_json_set, "ttt", zSeeded,
+                                zTable, zDigest);
+      sqlite3_free(zSeeded);
+      zSeeded = zNew;
+    }
+    sqlite3_free(zDigest);
+  }
+  steward_give(c, SQL_migrate_made_tables, pTable);
+  return zSeeded;
+}
+
+/*************************************************************************
+** Up
+*/
+
+static void write_bookkeeping(StewardCall *c, const MigrateStep *pStep,
+                              const char *zMade, const char *zNotes) {
+  char *zSeeded = seeded_rows(c, zMade);
+  char *zNotesJson =
+      steward_text(c, SQL_migrate_json_list, "t",
+                   zNotes && zNotes[0] ? zNotes : NULL);
+  steward_run(c, SQL_migrate_record, "tittttttlttt", pStep->zSet,
+              pStep->iVersion, pStep->zName, pStep->zDescription,
+              pStep->zAuthor, pStep->zCreated, pStep->zChecksum,
+              pStep->zLibrary, steward_now(c->p), zMade, zSeeded, zNotesJson);
+  steward_run(c, SQL_migrate_record_set, "tit", pStep->zSet, pStep->iVersion,
+              pStep->zLibrary);
+  sqlite3_free(zSeeded);
+  sqlite3_free(zNotesJson);
+}
+
+/* Refuse to adopt what does not fit; *pzNotes as for migrate_differences. */
+static void check_fit(StewardCall *c, const MigrateStep *pStep,
+                      sqlite3 *pExpected, char **pzNotes) {
+  char *zList;
+  migrate_expected_step(c, pExpected, pStep);
+  if (c->rc) return;
+  zList = migrate_differences(c, pExpected, pStep, 1, pzNotes);
+  if (zList) {
+    steward_fail(c, STEWARD_CONFLICT,
+                 "what this database already has does not fit step %d (%s) "
+                 "of set '%s': %s: alter or rename it first",
+                 pStep->iVersion, pStep->zName, pStep->zSet, zList);
+  }
+  sqlite3_free(zList);
+}
+
+/* Apply one step.  pExpected has seen the steps before it; NULL for a user's
+** step. */
+void migrate_step_up(StewardCall *c, const MigrateStep *pStep,
+                     sqlite3 *pExpected) {
+  char *zBefore, *zMade, *zNotes = NULL;
+  if (c->rc) return;
+  if (pExpected) check_fit(c, pStep, pExpected, &zNotes);
+  zBefore = steward_text(c, SQL_migrate_objects, "");
+  run_script(c, pStep, pStep->zUp, NULL);
+  zMade = steward_text(c, SQL_migrate_objects_since, "t", zBefore);
+  write_bookkeeping(c, pStep, zMade, zNotes);
+  sqlite3_free(zBefore);
+  sqlite3_free(zMade);
+  sqlite3_free(zNotes);
+}
+
+/*************************************************************************
+** Down
+*/
+
+/* Would dropping zTable lose rows that its step did not put in? */
+static int table_would_lose(StewardCall *c, const char *zTable,
+                            const char *zSeeded) {
+  static const char *const azOwn[] = {"steward_sets", "steward_migrations"};
+  char *zWas, *zIs;
+  int i, bLose;
+  for (i = 0; i < ArraySize(azOwn); i++) {
+    if (strcmp(azOwn[i], zTable) == 0) return 0;
+  }
+  if (!steward_exec_int(c, 0,
+                        "SELECT 1 FROM main.sqlite_schema"
+                        " WHERE type = 'table' AND name = %Q",
+                        zTable)) {
+    return 0; /* dropped by hand */
+  }
+  zWas = steward_text(c, SQL_migrate_json_get, "tt", zSeeded, zTable);
+  zIs = table_digest(c, zTable, 1000);
+  bLose = zIs && strncmp(zIs, "0:", 2) && (zWas == NULL || strcmp(zWas, zIs));
+  sqlite3_free(zWas);
+  sqlite3_free(zIs);
+  return bLose;
+}
+
+/* Append the tables, with their counts, whose rows the step down would lose. */
+void migrate_step_loss(StewardCall *c, const MigrateStep *pStep,
+                       sqlite3_str *pList) {
+  char *zMade, *zSeeded;
+  sqlite3_stmt *pTable;
+  if (c->rc) return;
+  zMade = steward_text(c, SQL_migrate_made, "ti", pStep->zSet,
+                       pStep->iVersion);
+  zSeeded = steward_text(c, SQL_migrate_seeded, "ti", pStep->zSet,
+                         pStep->iVersion);
+  pTable = steward_query(c, SQL_migrate_made_tables, "t", zMade);
+  while (steward_next(c, pTable)) {
+    const char *zTable = (const char *)sqlite3_column_text(pTable, 0);
+    if (!table_would_lose(c, zTable, zSeeded)) continue;
+    sqlite3_str_appendf(
+        pList, "%s%s (%lld rows)", sqlite3_str_length(pList) ? ", " : "",
+        zTable,
+        steward_exec_int(c, 0, "SELECT count(*) FROM main.\"%w\"", zTable));
+  }
+  steward_give(c, SQL_migrate_made_tables, pTable);
+  sqlite3_free(zMade);
+  sqlite3_free(zSeeded);
+}
+
+static void forget_step(StewardCall *c, const MigrateStep *pStep) {
+  int iBelow = pStep->iVersion - 1;
+  if (strcmp(pStep->zSet, "core") == 0 && iBelow == 0) return;
+  steward_run(c, SQL_migrate_forget, "ti", pStep->zSet, pStep->iVersion);
+  steward_run(c, iBelow ? SQL_migrate_set_back : SQL_migrate_set_remove, "ti",
+              pStep->zSet, iBelow);
+}
+
+/* Take one applied step back; its script drops only what the step made. */
+void migrate_step_down(StewardCall *c, const MigrateStep *pStep) {
+  char *zMade;
+  if (c->rc) return;
+  zMade = steward_text(c, SQL_migrate_made, "ti", pStep->zSet,
+                       pStep->iVersion);
+  if (c->rc == SQLITE_OK) {
+    run_script(c, pStep, pStep->zDown, pStep->bUser ? NULL : zMade);
+  }
+  forget_step(c, pStep);
+  sqlite3_free(zMade);
+}

@@ -1,0 +1,187 @@
+/*
+** on.c - the one switch: steward_on, steward_off, steward_uninstall.
+*/
+#include <string.h>
+
+#include "migrate_int.h"
+
+typedef struct OnOptions {
+  char *zSets;
+} OnOptions;
+
+static const StewardOption aOnOption[] = {
+    {"sets", STEWARD_OPT_JSON, offsetof(OnOptions, zSets), 0, 0, NULL,
+     "the sets to install: an array of names, or \"all\""},
+};
+
+/* What other parts cannot do for the caller yet. */
+static const char zCannot[] =
+    "[{\"part\":\"capture\",\"why\":\"statements are not traced in this "
+    "version: SELECT perf_capture() stores the engine's counters\"},"
+    "{\"part\":\"keeper\",\"why\":\"there is no keeper in this version: SELECT "
+    "ttl_sweep() removes what has expired\"},"
+    "{\"part\":\"tuning\",\"why\":\"pragmas are left as they are: PRAGMA "
+    "journal_mode=WAL lets readers and a writer work side by side\"}]";
+
+/* Install the sets named in a JSON text; how many steps. */
+static int install_sets(StewardCall *c, const char *zSets) {
+  sqlite3_stmt *pName;
+  int i, nDone = migrate_set_up(c, "core", -1);
+  if (strcmp(zSets, "\"all\"") == 0) {
+    for (i = 1; c->rc == SQLITE_OK && migrate_builtin_set(i); i++) {
+      nDone += migrate_set_up(c, migrate_builtin_set(i), -1);
+    }
+    return nDone;
+  }
+  if (c->rc == SQLITE_OK && zSets[0] != '[') {
+    steward_fail(c, STEWARD_INVALID_ARGUMENT,
+                 "option sets must be an array of names or \"all\", got %s",
+                 zSets);
+  }
+  pName = steward_query(c, SQL_migrate_each, "t", zSets);
+  while (steward_next(c, pName)) {
+    if (sqlite3_column_type(pName, 0) != SQLITE_TEXT) {
+      steward_fail(c, STEWARD_INVALID_ARGUMENT,
+                   "option sets must hold names, got %s", zSets);
+      break;
+    }
+    nDone += migrate_set_up(
+        c, (const char *)sqlite3_column_text(pName, 0), -1);
+  }
+  steward_give(c, SQL_migrate_each, pName);
+  return nDone;
+}
+
+/* steward_on([options JSON]) -> JSON, what was done and what was not
+**                                                               directonly
+** Do what a new user wants: install the sets named in option `sets` (default
+** maintenance and delivery; "all" for every one).  Members of the result: steps
+** (done now), sets (installed, with versions), cannot (what this version leaves
+** to you, and how).  Doing it again changes nothing.
+** Errors: NOT_FOUND for an unknown set; those of migrate_up().
+** Source: seed 001, "Immediate" use of the enhanced utilities.
+** Example: SELECT json_extract(steward_on(), '$.steps'); -- 0
+*/
+static void steward_on(sqlite3_context *ctx, int argc, sqlite3_value **argv) {
+  StewardCall c;
+  OnOptions options = {0};
+  int nDone = 0;
+  char *zResult = NULL;
+  if (sqlite3_get_autocommit(sqlite3_context_db_handle(ctx))) {
+    steward_open(&c, ctx, "steward_on", NULL, STEWARD_READ);
+    migrate_begin(&c);
+  } else {
+    steward_open(&c, ctx, "steward_on", NULL, STEWARD_WRITE);
+  }
+  if (argc > 0) {
+    steward_options(&c, argv[0], aOnOption, ArraySize(aOnOption), &options);
+  }
+  if (c.rc == SQLITE_OK) {
+    nDone = install_sets(&c, options.zSets ? options.zSets
+                                           : "[\"maintenance\",\"delivery\"]");
+    zResult = steward_text(&c, SQL_on_result, "it", nDone, zCannot);
+  }
+  steward_options_free(aOnOption, ArraySize(aOnOption), &options);
+  if (steward_close(&c)) {
+    sqlite3_free(zResult);
+    return;
+  }
+  sqlite3_result_text(ctx, zResult, -1, sqlite3_free);
+  sqlite3_result_subtype(ctx, 'J');
+}
+
+/* steward_off() -> INTEGER, always 1    directonly
+** Undo what steward_on() and steward_clock() changed on this connection: the
+** clock runs again.  Tables and settings stay; see steward_uninstall().
+** Example: SELECT steward_off(); -- 1
+**   SELECT steward_now() > 1700000000000; -- 1
+*/
+static void steward_off(sqlite3_context *ctx, int argc,
+                        sqlite3_value **argv) {
+  Steward *p = sqlite3_user_data(ctx);
+  p->clock.bPinned = 0;
+  sqlite3_result_int(ctx, 1);
+}
+
+/* Detach every table from its expiry policy. */
+static void detach_policies(StewardCall *c) {
+  char *zTable;
+  while ((zTable = steward_text(c, SQL_on_policy, "")) != NULL) {
+    steward_exec(c, "SELECT ttl_detach(%Q)", zTable);
+    sqlite3_free(zTable);
+  }
+}
+
+/* Refuse while anything would be lost, and say what. */
+static void check_uninstall(StewardCall *c) {
+  sqlite3_str *pList = sqlite3_str_new(c->db);
+  sqlite3_stmt *pName = steward_query(c, SQL_migrate_installed, "");
+  char *zList;
+  while (steward_next(c, pName)) {
+    migrate_set_loss(c, (const char *)sqlite3_column_text(pName, 0), 0, pList);
+  }
+  steward_give(c, SQL_migrate_installed, pName);
+  zList = sqlite3_str_finish(pList);
+  if (zList) {
+    steward_fail(c, STEWARD_CONFLICT,
+                 "it would lose the rows of %s: save them, or SELECT "
+                 "steward_uninstall('force')",
+                 zList);
+  }
+  sqlite3_free(zList);
+}
+
+/* Take the library's sets down, core last.  An application's own sets keep
+** their tables and lose only their bookkeeping. */
+static int remove_sets(StewardCall *c) {
+  int i, n = 0, nDone = 0;
+  while (migrate_builtin_set(n)) n++;
+  steward_run(c, SQL_on_forget_user_sets, "");
+  for (i = n - 1; i >= 0 && c->rc == SQLITE_OK; i--) {
+    nDone += migrate_set_down(c, migrate_builtin_set(i), 0);
+  }
+  return nDone;
+}
+
+/* steward_uninstall(['force']) -> INTEGER, steps taken back    directonly
+** Remove everything that Steward made in this database: expiry policies with
+** their triggers, then every set.  Refused, with the list of what would be
+** lost, while its tables hold rows; 'force' removes them all the same.  The
+** tables of an application's own migrate_define() steps stay.
+** Errors: "CONFLICT: steward_uninstall: it would lose the rows of t (3 rows):
+**   save them, or SELECT steward_uninstall('force')".
+** Source: seed 001, "Full Rollback".
+** Example: SELECT steward_uninstall() > 0; -- 1
+**   SELECT count(*) FROM sqlite_schema; -- 0
+*/
+static void steward_uninstall(sqlite3_context *ctx, int argc,
+                              sqlite3_value **argv) {
+  StewardCall c;
+  int nDone = 0;
+  steward_open(&c, ctx, "steward_uninstall", NULL, STEWARD_WRITE);
+  if (argc > 0) {
+    const char *z = steward_arg_text(&c, argv[0], "force", 64);
+    if (z && strcmp(z, "force")) {
+      steward_fail(&c, STEWARD_INVALID_ARGUMENT,
+                   "the argument must be 'force', got '%s'", z);
+    }
+  }
+  if (c.rc == SQLITE_OK && steward_installed(&c, "core")) {
+    if (argc == 0) check_uninstall(&c);
+    detach_policies(&c);
+    nDone = remove_sets(&c);
+  }
+  if (steward_close(&c) == SQLITE_OK) sqlite3_result_int(ctx, nDone);
+}
+
+static const StewardFunc aFunc[] = {
+    {"steward_on", 0, 1, STEWARD_DIRECTONLY, steward_on, aOnOption,
+     ArraySize(aOnOption)},
+    {"steward_off", 0, 0, STEWARD_DIRECTONLY, steward_off, NULL, 0},
+    {"steward_uninstall", 0, 1, STEWARD_DIRECTONLY, steward_uninstall, NULL,
+     0},
+};
+
+int on_register(Steward *p) {
+  return steward_register_functions(p, aFunc, ArraySize(aFunc));
+}

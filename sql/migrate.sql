@@ -1,0 +1,164 @@
+-- set: none
+-- name: migrate_objects
+-- The objects of main, before a step.
+SELECT json_group_array(type || ':' || name) FROM main.sqlite_schema;
+
+-- name: migrate_objects_since
+-- What a step made: the objects that were not there before, in order.
+SELECT json_group_array(json_object('type', type, 'name', name,
+                                    'table', tbl_name))
+  FROM main.sqlite_schema
+ WHERE sql IS NOT NULL
+   AND type || ':' || name NOT IN (SELECT value FROM json_each(?1));
+
+-- name: migrate_made_has
+-- Did the step make an object of this name?
+SELECT count(*) FROM json_each(?1)
+ WHERE json_extract(value, '$.name') = ?2 COLLATE NOCASE;
+
+-- name: migrate_made_tables
+-- The tables that a step made.
+SELECT json_extract(value, '$.name') FROM json_each(?1)
+ WHERE json_extract(value, '$.type') = 'table'
+   AND json_extract(value, '$.name') NOT LIKE 'sqlite\_%' ESCAPE '\';
+
+-- name: migrate_json_set
+-- Add a member to a JSON object.
+SELECT json_patch(?1, json_object(?2, ?3));
+
+-- name: migrate_json_get
+-- A member of a JSON object, by a name of any characters.
+SELECT value FROM json_each(?1) WHERE key = ?2;
+
+-- name: migrate_json_list
+-- A list of one text, or of none.
+SELECT iif(?1 IS NULL, '[]', json_array(?1));
+
+-- name: migrate_version
+-- The version of an installed set.
+-- set: core
+SELECT version FROM main.steward_sets WHERE set_name = ?1;
+
+-- name: migrate_record
+-- Bookkeeping of one step.
+-- set: core
+INSERT INTO main.steward_migrations(set_name, version, name, description,
+    author, created, checksum, library, applied_at, made, seeded, notes)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12);
+
+-- name: migrate_record_set
+-- The set's new version.
+-- set: core
+INSERT INTO main.steward_sets(set_name, version, library) VALUES (?1, ?2, ?3)
+    ON CONFLICT (set_name) DO UPDATE
+   SET version = excluded.version, library = excluded.library;
+
+-- name: migrate_made
+-- What a step made, as it was written down.
+-- set: core
+SELECT made FROM main.steward_migrations WHERE set_name = ?1 AND version = ?2;
+
+-- name: migrate_seeded
+-- The rows it put in, as digests.
+-- set: core
+SELECT seeded FROM main.steward_migrations WHERE set_name = ?1 AND version = ?2;
+
+-- name: migrate_forget
+-- A step was taken back.
+-- set: core
+DELETE FROM main.steward_migrations WHERE set_name = ?1 AND version = ?2;
+
+-- name: migrate_set_remove
+-- The set's last step was taken back (?2 is 0).
+-- set: core
+DELETE FROM main.steward_sets WHERE set_name = ?1 AND ?2 = 0;
+
+-- name: migrate_set_back
+-- A step was taken back that was not the last.
+-- set: core
+UPDATE main.steward_sets
+   SET version = ?2,
+       library = (SELECT m.library FROM main.steward_migrations AS m
+                   WHERE m.set_name = ?1 AND m.version = ?2)
+ WHERE set_name = ?1;
+
+-- name: migrate_applied
+-- The applied steps of every set.
+-- set: core
+SELECT set_name, version, name, description, author, created, applied_at,
+       checksum, notes
+  FROM main.steward_migrations ORDER BY set_name, version;
+
+-- name: migrate_applied_step
+-- One applied step.
+-- set: core
+SELECT applied_at, checksum, notes FROM main.steward_migrations
+ WHERE set_name = ?1 AND version = ?2;
+
+-- name: migrate_dependants
+-- The sets that stand on core.
+-- set: core
+SELECT group_concat(set_name, ', ') FROM main.steward_sets
+ WHERE set_name <> 'core';
+
+-- name: migrate_installed
+-- The installed sets, core last.
+-- set: core
+SELECT set_name FROM main.steward_sets ORDER BY set_name = 'core', set_name;
+
+-- name: migrate_user_steps
+-- The steps of one of them.
+-- set: core
+SELECT name, up_sql, down_sql, version FROM main.steward_migration_steps
+ WHERE set_name = ?1 ORDER BY version;
+
+-- name: migrate_define
+-- Define or redefine a step.
+-- set: core
+INSERT INTO main.steward_migration_steps(set_name, version, name, up_sql,
+                                         down_sql, defined_at)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+    ON CONFLICT (set_name, version) DO UPDATE
+   SET name = excluded.name, up_sql = excluded.up_sql,
+       down_sql = excluded.down_sql, defined_at = excluded.defined_at
+ WHERE (name, up_sql, down_sql)
+       IS NOT (excluded.name, excluded.up_sql, excluded.down_sql);
+
+-- name: migrate_forget_set
+-- Forget the bookkeeping of a set, and leave its objects.
+-- set: core
+DELETE FROM main.steward_sets WHERE set_name = ?1;
+
+-- name: migrate_made_missing
+-- The objects that the steps of a set made and that are gone.
+-- set: core
+SELECT group_concat(json_extract(j.value, '$.type') || ' ' ||
+                    json_extract(j.value, '$.name') || ' is missing', '; ')
+  FROM main.steward_migrations AS m, json_each(m.made) AS j
+ WHERE m.set_name = ?1
+   AND NOT EXISTS (SELECT 1 FROM main.sqlite_schema AS s
+                    WHERE s.type = json_extract(j.value, '$.type')
+                      AND s.name = json_extract(j.value, '$.name'));
+
+-- name: migrate_notes
+-- What a step found and left, as one text.
+-- set: core
+SELECT (SELECT group_concat(value, '; ') FROM json_each(m.notes))
+  FROM main.steward_migrations AS m WHERE m.set_name = ?1 AND m.version = ?2;
+
+-- name: migrate_user_set_names
+-- The sets that the application defined, as JSON.
+-- set: core
+SELECT json_group_array(set_name)
+  FROM (SELECT DISTINCT set_name FROM main.steward_migration_steps
+         ORDER BY set_name);
+
+-- name: migrate_each
+-- The texts of a JSON array.
+-- set: none
+SELECT value FROM json_each(coalesce(?1, '[]'));
+
+-- name: migrate_policies
+-- Is any table attached to an expiry policy?
+-- set: core
+SELECT EXISTS (SELECT 1 FROM main.steward_policies);
