@@ -312,7 +312,7 @@ struct StewardTable {
   const char *zSet;     /* set it reads, or NULL; absent: see bEmpty */
   int bEmpty;           /* 1: empty instead of NOT_INSTALLED */
   const char *zBacking; /* systable: the table behind it; column 0 is rowid */
-  int (*xInsert)(StewardCall *, int, sqlite3_value **); /* insert-only form */
+  i64 (*xInsert)(StewardCall *, int, sqlite3_value **); /* insert-only */
 };
 
 int steward_register_table(Steward *p, const StewardTable *pTable);
@@ -362,13 +362,12 @@ char *steward_key_list(StewardCall *c, const StewardTableInfo *pInfo,
                        const char *zPrefix);
 
 /*************************************************************************
-** Interface to code in log.c and cursor.c
+** Interface to code in log.c
 */
+const char *steward_arg_topic(StewardCall *c, sqlite3_value *v);
 i64 steward_log_append(StewardCall *c, const char *zTopic,
                        sqlite3_value *pPayload, const char *zKey,
                        const char *zHeaders);
-i64 steward_log_last(StewardCall *c);
-i64 steward_log_topic(StewardCall *c, const char *zTopic);
 
 /*************************************************************************
 ** Interface to code in counter.c
