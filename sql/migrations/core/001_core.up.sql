@@ -160,27 +160,31 @@ BEGIN
 END;
 
 -- Retention, amortized: every 64th message removes up to 128 of the oldest
--- that are beyond log_max_rows or log_max_age.  Never the newest.
+-- that are beyond log_max_rows or log_max_age.  It stops at the first that is
+-- to stay (clocks of clients differ), and never removes the newest.
 CREATE TRIGGER IF NOT EXISTS steward_log_retention
 AFTER INSERT ON steward_log
 WHEN NEW.position % 64 = 0
 BEGIN
   DELETE FROM steward_log
-   WHERE position IN (
-     SELECT position
-       FROM (SELECT position, published_at FROM steward_log
-              ORDER BY position LIMIT 128)
-      WHERE position < NEW.position
-        AND (position <= NEW.position - coalesce(
-               (SELECT value FROM steward_config WHERE name = 'log_max_rows'),
-               1000000)
-          OR published_at < coalesce(
-               (SELECT value FROM steward_config WHERE name = 'clock'),
-               CAST(round((julianday('now') - 2440587.5) * 86400000)
-                    AS INTEGER))
-             - coalesce(
-               (SELECT value FROM steward_config WHERE name = 'log_max_age'),
-               604800000)));
+   WHERE position IN (SELECT position FROM steward_log
+                       ORDER BY position LIMIT 128)
+     AND position < coalesce(
+       (SELECT min(position)
+          FROM (SELECT position, published_at FROM steward_log
+                 ORDER BY position LIMIT 128)
+         WHERE position = NEW.position
+            OR (position > NEW.position - coalesce(
+                  (SELECT value FROM steward_config
+                    WHERE name = 'log_max_rows'), 1000000)
+                AND coalesce(published_at >= coalesce(
+                  (SELECT value FROM steward_config WHERE name = 'clock'),
+                  CAST(round((julianday('now') - 2440587.5) * 86400000)
+                       AS INTEGER))
+                  - coalesce(
+                  (SELECT value FROM steward_config
+                    WHERE name = 'log_max_age'), 604800000), 1))),
+       NEW.position);
 END;
 
 CREATE TRIGGER IF NOT EXISTS steward_log_append_only
