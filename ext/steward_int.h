@@ -372,7 +372,17 @@ i64 steward_log_append(StewardCall *c, const char *zTopic,
 /*************************************************************************
 ** Interface to code in counter.c
 */
+typedef struct StewardCounter {
+  const char *zName;
+  double rValue;
+  int bKnown; /* 0: there is nothing to tell yet */
+  const char *zUnit;
+  const char *zMeaning;
+} StewardCounter;
+
+int steward_counter_at(StewardCall *c, int i, StewardCounter *pOut /* OUT */);
 void steward_count(StewardCall *c, const char *zCounter, i64 nAdd);
+i64 steward_wal_bytes(sqlite3 *db, const char *zSchema);
 
 /*************************************************************************
 ** Interface to code in ext/config.c: settings

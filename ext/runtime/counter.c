@@ -1,0 +1,132 @@
+/*
+** counter.c - numbers: the engine's own, read live, and durable counters that
+** move in the caller's transaction.
+**
+** The list below is what perf_counters shows and perf_capture stores.  All
+** are read from the connection; nothing is counted twice.
+*/
+#include <string.h>
+#include <sys/stat.h>
+
+#include "steward_int.h"
+
+enum { FROM_DB, FROM_DB_HIGH, FROM_PROCESS, FROM_PRAGMA, FROM_CALL };
+
+typedef struct CounterSource {
+  const char *zName;
+  int eFrom;
+  int iOp;            /* SQLITE_DBSTATUS_*, SQLITE_STATUS_* */
+  enum StewardSqlId eSql; /* FROM_PRAGMA */
+  const char *zUnit;
+  const char *zMeaning;
+} CounterSource;
+
+static const CounterSource aSource[] = {
+    {"cache_hit_total", FROM_DB, SQLITE_DBSTATUS_CACHE_HIT, 0, "pages",
+     "pages found in the page cache"},
+    {"cache_miss_total", FROM_DB, SQLITE_DBSTATUS_CACHE_MISS, 0, "pages",
+     "pages read from the file"},
+    {"cache_write_total", FROM_DB, SQLITE_DBSTATUS_CACHE_WRITE, 0, "pages",
+     "pages written to the file or the WAL"},
+    {"cache_spill_total", FROM_DB, SQLITE_DBSTATUS_CACHE_SPILL, 0, "pages",
+     "dirty pages written in mid transaction for want of cache"},
+    {"cache_used_bytes", FROM_DB, SQLITE_DBSTATUS_CACHE_USED, 0, "bytes",
+     "memory of the page caches"},
+    {"cache_used_shared_bytes", FROM_DB, SQLITE_DBSTATUS_CACHE_USED_SHARED, 0,
+     "bytes", "the same, a shared cache divided among its connections"},
+    {"schema_used_bytes", FROM_DB, SQLITE_DBSTATUS_SCHEMA_USED, 0, "bytes",
+     "memory of the parsed schemas"},
+    {"stmt_used_bytes", FROM_DB, SQLITE_DBSTATUS_STMT_USED, 0, "bytes",
+     "memory of prepared statements"},
+    {"lookaside_used", FROM_DB, SQLITE_DBSTATUS_LOOKASIDE_USED, 0, "slots",
+     "lookaside slots in use"},
+    {"lookaside_used_max", FROM_DB_HIGH, SQLITE_DBSTATUS_LOOKASIDE_USED, 0,
+     "slots", "most lookaside slots ever in use"},
+    {"lookaside_hit_total", FROM_DB_HIGH, SQLITE_DBSTATUS_LOOKASIDE_HIT, 0,
+     "allocations", "allocations served by lookaside"},
+    {"lookaside_miss_size_total", FROM_DB_HIGH,
+     SQLITE_DBSTATUS_LOOKASIDE_MISS_SIZE, 0, "allocations",
+     "allocations too large for lookaside"},
+    {"lookaside_miss_full_total", FROM_DB_HIGH,
+     SQLITE_DBSTATUS_LOOKASIDE_MISS_FULL, 0, "allocations",
+     "allocations that found lookaside full"},
+    {"deferred_fks", FROM_DB, SQLITE_DBSTATUS_DEFERRED_FKS, 0, "boolean",
+     "1 while a deferred foreign key is broken"},
+    {"process_memory_bytes", FROM_PROCESS, SQLITE_STATUS_MEMORY_USED, 0,
+     "bytes", "memory that SQLite holds in this process"},
+    {"process_allocations", FROM_PROCESS, SQLITE_STATUS_MALLOC_COUNT, 0,
+     "allocations", "allocations outstanding in this process"},
+    {"process_pagecache_overflow_bytes", FROM_PROCESS,
+     SQLITE_STATUS_PAGECACHE_OVERFLOW, 0, "bytes",
+     "page cache memory taken from the heap"},
+    {"page_count", FROM_PRAGMA, 0, SQL_counter_page_count, "pages",
+     "pages of main"},
+    {"freelist_count", FROM_PRAGMA, 0, SQL_counter_freelist_count, "pages",
+     "pages of main that hold nothing"},
+    {"page_size_bytes", FROM_PRAGMA, 0, SQL_counter_page_size, "bytes",
+     "size of a page"},
+    {"cache_hit_ratio", FROM_CALL, 0, 0, "ratio",
+     "hits among all page reads of this connection; unknown before the first"},
+    {"changes_total", FROM_CALL, 0, 0, "rows",
+     "rows that this connection inserted, updated or deleted"},
+};
+
+static i64 db_status(sqlite3 *db, int iOp, int bHigh) {
+  int iCurrent = 0, iHigh = 0;
+  sqlite3_db_status(db, iOp, &iCurrent, &iHigh, 0);
+  return bHigh ? iHigh : iCurrent;
+}
+
+/* The counters that are computed. */
+static void read_call(sqlite3 *db, const CounterSource *pSource,
+                      StewardCounter *pOut) {
+  if (strcmp(pSource->zName, "changes_total") == 0) {
+    pOut->rValue = (double)sqlite3_total_changes64(db);
+  } else {
+    double rHit = (double)db_status(db, SQLITE_DBSTATUS_CACHE_HIT, 0);
+    double rMiss = (double)db_status(db, SQLITE_DBSTATUS_CACHE_MISS, 0);
+    pOut->bKnown = rHit + rMiss > 0;
+    pOut->rValue = pOut->bKnown ? rHit / (rHit + rMiss) : 0.0;
+  }
+}
+
+/* The i-th live counter; 0 beyond the last. */
+int steward_counter_at(StewardCall *c, int i, StewardCounter *pOut) {
+  const CounterSource *pSource = &aSource[i];
+  sqlite3_int64 iCurrent = 0, iHigh = 0;
+  if (i >= ArraySize(aSource) || c->rc) return 0;
+  pOut->zName = pSource->zName;
+  pOut->zUnit = pSource->zUnit;
+  pOut->zMeaning = pSource->zMeaning;
+  pOut->bKnown = 1;
+  switch (pSource->eFrom) {
+  case FROM_DB:
+  case FROM_DB_HIGH:
+    pOut->rValue = (double)db_status(c->db, pSource->iOp,
+                                     pSource->eFrom == FROM_DB_HIGH);
+    break;
+  case FROM_PROCESS:
+    sqlite3_status64(pSource->iOp, &iCurrent, &iHigh, 0);
+    pOut->rValue = (double)iCurrent;
+    break;
+  case FROM_PRAGMA:
+    pOut->rValue = (double)steward_int(c, pSource->eSql, 0, "");
+    break;
+  default: read_call(c->db, pSource, pOut);
+  }
+  return c->rc == SQLITE_OK;
+}
+
+/* Bytes of the WAL beside a file, by path; 0 when there is none. */
+i64 steward_wal_bytes(sqlite3 *db, const char *zSchema) {
+  const char *zFile = sqlite3_db_filename(db, zSchema);
+  const char *zWal = zFile && zFile[0] ? sqlite3_filename_wal(zFile) : NULL;
+  struct stat st;
+  if (zWal == NULL || stat(zWal, &st)) return 0;
+  return (i64)st.st_size;
+}
+
+/* Add to a durable counter. */
+void steward_count(StewardCall *c, const char *zCounter, i64 nAdd) {
+  if (nAdd) steward_run(c, SQL_counter_add, "tl", zCounter, nAdd);
+}

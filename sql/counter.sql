@@ -1,0 +1,18 @@
+-- set: none
+-- name: counter_page_count
+-- Pages of main.
+PRAGMA main.page_count;
+
+-- name: counter_freelist_count
+-- Pages of main that hold nothing.
+PRAGMA main.freelist_count;
+
+-- name: counter_page_size
+-- Bytes of a page.
+PRAGMA main.page_size;
+
+-- name: counter_add hot
+-- Add to a durable counter, in the caller's transaction.
+-- set: core
+INSERT INTO main.steward_counters(name, value) VALUES (?1, ?2)
+    ON CONFLICT (name) DO UPDATE SET value = value + excluded.value;

@@ -1,0 +1,65 @@
+-- id: maintenance-002-retention
+-- version: 2
+-- description: Metrics, health checks and vacuum runs leave by age
+-- author: Steward
+-- created: 2026-11-21
+-- library: 0.1.0
+--
+-- Each insert removes up to two of the oldest rows beyond the age that a
+-- setting gives in days; while the oldest is younger, that costs one step from
+-- the beginning of the table.  Rows are removed in the order of their ids, so a
+-- timestamp that is no time keeps those behind it until it is removed by hand.
+
+CREATE TRIGGER IF NOT EXISTS steward_performance_metrics_retention
+AFTER INSERT ON steward_performance_metrics
+WHEN (SELECT recorded_ts FROM steward_performance_metrics ORDER BY id LIMIT 1) < datetime(coalesce(
+      (SELECT value / 1000 FROM steward_config WHERE name = 'clock'),
+      unixepoch()), 'unixepoch', '-' || coalesce(
+      (SELECT value FROM steward_config WHERE name = 'performance_retention_days'), 30)
+      || ' days')
+BEGIN
+  DELETE FROM steward_performance_metrics
+   WHERE id IN (SELECT id FROM (SELECT id, recorded_ts FROM steward_performance_metrics
+                                 ORDER BY id LIMIT 2)
+                 WHERE id <> NEW.id AND recorded_ts < datetime(coalesce(
+      (SELECT value / 1000 FROM steward_config WHERE name = 'clock'),
+      unixepoch()), 'unixepoch', '-' || coalesce(
+      (SELECT value FROM steward_config WHERE name = 'performance_retention_days'), 30)
+      || ' days'));
+END;
+
+CREATE TRIGGER IF NOT EXISTS steward_health_checks_retention
+AFTER INSERT ON steward_health_checks
+WHEN (SELECT checked_ts FROM steward_health_checks ORDER BY id LIMIT 1) < datetime(coalesce(
+      (SELECT value / 1000 FROM steward_config WHERE name = 'clock'),
+      unixepoch()), 'unixepoch', '-' || coalesce(
+      (SELECT value FROM steward_config WHERE name = 'health_retention_days'), 7)
+      || ' days')
+BEGIN
+  DELETE FROM steward_health_checks
+   WHERE id IN (SELECT id FROM (SELECT id, checked_ts FROM steward_health_checks
+                                 ORDER BY id LIMIT 2)
+                 WHERE id <> NEW.id AND checked_ts < datetime(coalesce(
+      (SELECT value / 1000 FROM steward_config WHERE name = 'clock'),
+      unixepoch()), 'unixepoch', '-' || coalesce(
+      (SELECT value FROM steward_config WHERE name = 'health_retention_days'), 7)
+      || ' days'));
+END;
+
+CREATE TRIGGER IF NOT EXISTS steward_vacuum_log_retention
+AFTER INSERT ON steward_vacuum_log
+WHEN (SELECT started_ts FROM steward_vacuum_log ORDER BY id LIMIT 1) < datetime(coalesce(
+      (SELECT value / 1000 FROM steward_config WHERE name = 'clock'),
+      unixepoch()), 'unixepoch', '-' || coalesce(
+      (SELECT value FROM steward_config WHERE name = 'vacuum_retention_days'), 90)
+      || ' days')
+BEGIN
+  DELETE FROM steward_vacuum_log
+   WHERE id IN (SELECT id FROM (SELECT id, started_ts FROM steward_vacuum_log
+                                 ORDER BY id LIMIT 2)
+                 WHERE id <> NEW.id AND started_ts < datetime(coalesce(
+      (SELECT value / 1000 FROM steward_config WHERE name = 'clock'),
+      unixepoch()), 'unixepoch', '-' || coalesce(
+      (SELECT value FROM steward_config WHERE name = 'vacuum_retention_days'), 90)
+      || ' days'));
+END;
