@@ -78,10 +78,15 @@ int steward_duration(const char *z, int n, i64 *piMs /* OUT */) {
   static const DurationUnit aDate[] = {{"D", 86400000}, {"W", 604800000}};
   static const DurationUnit aTime[] = {{"S", 1000}, {"M", 60000},
                                        {"H", 3600000}};
-  int bIso = n > 2 && (z[0] == 'P' || z[0] == 'p');
-  int bTime = 0, nUsed;
+  int bNegative = n > 1 && z[0] == '-';
+  int bIso, bTime = 0, nUsed;
   *piMs = 0;
+  if (bNegative) {
+    z++;
+    n--;
+  }
   if (n <= 0) return SQLITE_ERROR;
+  bIso = n > 2 && (z[0] == 'P' || z[0] == 'p');
   if (bIso) {
     z++;
     n--;
@@ -101,5 +106,6 @@ int steward_duration(const char *z, int n, i64 *piMs /* OUT */) {
     z += nUsed;
     n -= nUsed;
   }
+  if (bNegative) *piMs = -*piMs;
   return SQLITE_OK;
 }

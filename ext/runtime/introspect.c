@@ -125,6 +125,12 @@ int steward_require_column(StewardCall *c, const StewardTableInfo *pInfo,
   return -1;
 }
 
+/* A name of the rowid that no column of the table has taken. */
+static const char *rowid_name(const StewardTableInfo *pInfo) {
+  if (steward_column_index(pInfo, "rowid") < 0) return "rowid";
+  return steward_column_index(pInfo, "_rowid_") < 0 ? "_rowid_" : "oid";
+}
+
 /* What identifies a row: `rowid`, or the quoted primary key columns of a
 ** WITHOUT ROWID table, each behind zPrefix.  Caller frees. */
 char *steward_key_list(StewardCall *c, const StewardTableInfo *pInfo,
@@ -133,7 +139,9 @@ char *steward_key_list(StewardCall *c, const StewardTableInfo *pInfo,
   char *zList;
   int i, iPk, n = 0;
   if (c->rc) return NULL;
-  if (!pInfo->bWithoutRowid) return steward_mprintf(c, "%srowid", zPrefix);
+  if (!pInfo->bWithoutRowid) {
+    return steward_mprintf(c, "%s%s", zPrefix, rowid_name(pInfo));
+  }
   pList = sqlite3_str_new(c->db);
   for (iPk = 1; iPk <= pInfo->nCol; iPk++) {
     for (i = 0; i < pInfo->nCol; i++) {

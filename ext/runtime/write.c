@@ -90,8 +90,13 @@ void steward_fail_db(StewardCall *c, int rc) {
   zMsg = sqlite3_mprintf("%s", sqlite3_errmsg(c->db));
   if (zMsg == NULL) {
     steward_fail_nomem(c);
-  } else if ((rc & 0xff) == SQLITE_BUSY || (rc & 0xff) == SQLITE_LOCKED) {
+  } else if ((rc & 0xff) == SQLITE_BUSY) {
     fail_busy(c);
+  } else if ((rc & 0xff) == SQLITE_LOCKED) {
+    steward_fail(c, STEWARD_BUSY,
+                 "%s: a statement of this connection (or of its shared cache) "
+                 "is still reading: finish it first",
+                 zMsg);
   } else if ((rc & 0xff) == SQLITE_READONLY) {
     steward_fail(c, STEWARD_READ_ONLY,
                  "%s: open the database for writing, or leave query_only off",

@@ -1,0 +1,93 @@
+-- set: core
+-- name: ttl_name_taken
+-- Does main have an object of this name?
+SELECT 1 FROM main.sqlite_schema WHERE name = ?1 COLLATE NOCASE;
+
+-- name: ttl_delete_hazard
+-- Why deleting a row of table ?1 could fail or run the application's code.
+SELECT why FROM (
+  SELECT 'trigger ' || name || ' runs on DELETE' AS why
+    FROM main.sqlite_schema
+   WHERE type = 'trigger' AND tbl_name = ?1 COLLATE NOCASE
+     AND upper(sql) GLOB '*[^A-Z_]DELETE[^A-Z_]*ON[^A-Z_]*BEGIN*'
+  UNION ALL
+  SELECT 'a foreign key of ' || m.name || ' refers to it (ON DELETE '
+         || f.on_delete || ')'
+    FROM main.sqlite_schema AS m, pragma_foreign_key_list(m.name, 'main') AS f
+   WHERE m.type = 'table' AND f."table" = ?1 COLLATE NOCASE
+     AND (f.on_delete NOT IN ('CASCADE', 'SET NULL')
+       OR EXISTS (SELECT 1 FROM main.sqlite_schema AS t
+                   WHERE t.type = 'trigger'
+                     AND t.tbl_name = m.name COLLATE NOCASE)
+       OR EXISTS (SELECT 1 FROM main.sqlite_schema AS n,
+                                pragma_foreign_key_list(n.name, 'main') AS g
+                   WHERE n.type = 'table' AND f.on_delete = 'CASCADE'
+                     AND g."table" = m.name COLLATE NOCASE
+                     AND g.on_delete NOT IN ('CASCADE', 'SET NULL')))
+) LIMIT 1;
+
+-- name: ttl_same
+-- Is the table attached in this way already?
+SELECT 1 FROM main.steward_policies
+ WHERE table_name = ?1 AND column_name = ?2 AND unit = ?3 AND on_write = ?4;
+
+-- name: ttl_set_batch
+-- Change only the batch.
+UPDATE main.steward_policies SET batch = ?2 WHERE table_name = ?1;
+
+-- name: ttl_store
+-- Write the policy down, with the names of what was made.
+INSERT INTO main.steward_policies(table_name, column_name, unit, form,
+                                  on_write, batch, made, created_at)
+VALUES (?1, ?2, ?3, ?4, ?6, ?9,
+        iif(?8 IS NULL,
+            json_array(json_array('VIEW', ?7), json_array('INDEX', ?5)),
+            json_array(json_array('TRIGGER', ?8), json_array('VIEW', ?7),
+                       json_array('INDEX', ?5))), ?10)
+    ON CONFLICT (table_name) DO UPDATE
+   SET column_name = excluded.column_name, unit = excluded.unit,
+       form = excluded.form, on_write = excluded.on_write,
+       batch = excluded.batch, made = excluded.made;
+
+-- name: ttl_drops
+-- The statements that remove what the policy made.
+SELECT group_concat(printf('DROP %s IF EXISTS main."%w"',
+                           json_extract(j.value, '$[0]'),
+                           json_extract(j.value, '$[1]')), ';')
+  FROM main.steward_policies AS p, json_each(p.made) AS j
+ WHERE p.table_name = ?1;
+
+-- name: ttl_attached
+-- Has the table a policy?
+SELECT 1 FROM main.steward_policies WHERE table_name = ?1;
+
+-- name: ttl_forget
+-- Forget the policy.
+DELETE FROM main.steward_policies WHERE table_name = ?1;
+
+-- name: ttl_policy
+-- The column, the batch, and the time ?2 (Unix ms) as the column writes it.
+SELECT column_name, batch,
+       CASE unit WHEN 's' THEN ?2 / 1000 WHEN 'ms' THEN ?2
+            ELSE strftime(form, ?2 / 1000.0, 'unixepoch') END
+  FROM main.steward_policies WHERE table_name = ?1;
+
+-- name: ttl_swept
+-- What a sweep did.
+UPDATE main.steward_policies
+   SET deletes_total = deletes_total + ?2, sweep_at = ?3, sweep_ms = ?4
+ WHERE table_name = ?1;
+
+-- name: ttl_tables
+-- The attached tables, those longest not swept first.
+SELECT json_group_array(table_name)
+  FROM (SELECT table_name FROM main.steward_policies
+         ORDER BY coalesce(sweep_at, 0), table_name);
+
+-- name: ttl_policies
+-- Every policy, for ttl_status.
+SELECT table_name, column_name, unit, on_write, batch, deletes_total,
+       sweep_at, sweep_ms,
+       CASE unit WHEN 's' THEN ?1 / 1000 WHEN 'ms' THEN ?1
+            ELSE strftime(form, ?1 / 1000.0, 'unixepoch') END
+  FROM main.steward_policies ORDER BY table_name;
