@@ -154,7 +154,7 @@ $(NEEDS): need-%:
 	$(NEED) $*
 
 $(SO): $(OBJ)
-	$(CC) -shared $(CFLAGS) $(LDFLAGS) -Wl,-z,defs -o $@ $(OBJ) $(LDLIBS)
+	$(CC) -shared $(CFLAGS) $(LDFLAGS) -Wl,-z,defs,-z,nodelete -o $@ $(OBJ) $(LDLIBS)
 
 $(O)/%.o: %.c $(O)/flags | need-build build/steward_sql.h
 	@mkdir -p $(@D)

@@ -187,7 +187,7 @@ static sqlite3 *expect_below(StewardCall *c, const MigrateSet *pSet,
   sqlite3 *pExpected;
   MigrateSet core;
   int i;
-  if (pSet->aStep[0].bUser) return NULL;
+  if (c->rc || pSet->aStep[0].bUser) return NULL;
   pExpected = migrate_expected_open(c);
   if (pExpected == NULL) return NULL;
   if (strcmp(pSet->zSet, "core")) {
@@ -538,7 +538,9 @@ static void migrate_verify(sqlite3_context *ctx, int argc,
     steward_fail(&c, STEWARD_NOT_INSTALLED,
                  "set '%s' is not installed: SELECT migrate_up('%s')", zSet,
                  zSet);
-  } else if (c.rc == SQLITE_OK && set.aStep[0].bUser) {
+  } else if (c.rc) {
+    /* reported below */
+  } else if (set.aStep[0].bUser) {
     zList = steward_text(&c, SQL_migrate_made_missing, "t", zSet);
     if (zList) sqlite3_str_appendf(pList, "%s; ", zList);
     sqlite3_free(zList);

@@ -21,7 +21,6 @@ SQLITE_EXTENSION_INIT1
 static int (*const aRegister[])(Steward *) = {
     on_register,                                       /* on, off, uninstall */
     config_register,      config_tables_register,      /* settings, the clock */
-    help_register,        help_tables_register,        /* help, errors, info */
     migrate_register,     migrate_tables_register,     /* sets of tables */
     delivery_register,    delivery_tables_register,    /* delivery queues */
     ttl_register,         ttl_tables_register,         /* rows that expire */
@@ -30,17 +29,21 @@ static int (*const aRegister[])(Steward *) = {
     health_tables_register,                            /* checks */
     vacuum_tables_register,                            /* free space */
     maintenance_tables_register,                       /* the sqlite_* tables */
+    help_register,        help_tables_register,        /* help, errors: last */
 };
 
-/* Is the library on this connection already?  PRAGMA module_list does not
-** read the file. */
+/* Is the library on this connection already, all of it?  steward_options is
+** registered last: after a load that failed half-way (no memory) it is not
+** there, and another try registers everything again.  The library stays mapped
+** for that (-z nodelete), since SQLite closes it after a failure.  PRAGMA
+** module_list does not read the file. */
 static int already_loaded(sqlite3 *db) {
   sqlite3_stmt *pStmt = NULL;
   int bFound = 0;
   if (sqlite3_prepare_v2(db, "PRAGMA module_list", -1, &pStmt, NULL)) return 0;
   while (!bFound && sqlite3_step(pStmt) == SQLITE_ROW) {
     const char *zName = (const char *)sqlite3_column_text(pStmt, 0);
-    bFound = zName && strcmp(zName, "steward_statements") == 0;
+    bFound = zName && strcmp(zName, "steward_options") == 0;
   }
   sqlite3_finalize(pStmt);
   return bFound;
