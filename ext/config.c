@@ -64,9 +64,9 @@ static const StewardSetting *find_setting(StewardCall *c, const char *zName) {
   return NULL;
 }
 
-/* The stored value of a setting, or its default; before the core set is
+/* What is stored, in range or not, or the default; before the core set is
 ** installed every setting has its default. */
-i64 steward_setting_value(StewardCall *c, const StewardSetting *pSetting) {
+i64 steward_setting_stored(StewardCall *c, const StewardSetting *pSetting) {
   StewardCall look = *c;
   i64 iValue;
   if (c->rc || pSetting == NULL) return 0;
@@ -79,7 +79,13 @@ i64 steward_setting_value(StewardCall *c, const StewardSetting *pSetting) {
   }
   c->rc = look.rc;
   c->zErr = look.zErr;
-  if (c->rc == SQLITE_OK &&
+  return iValue;
+}
+
+/* The same, but refused when somebody stored what is out of range. */
+i64 steward_setting_value(StewardCall *c, const StewardSetting *pSetting) {
+  i64 iValue = steward_setting_stored(c, pSetting);
+  if (c->rc == SQLITE_OK && pSetting &&
       (iValue < pSetting->iMin || iValue > pSetting->iMax)) {
     steward_fail(c, STEWARD_INVALID_ARGUMENT,
                  "setting %s is %lld in steward_config, which is outside "

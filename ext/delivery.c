@@ -58,8 +58,8 @@ static void delivery_publish(sqlite3_context *ctx, int argc,
     steward_options(&c, argv[2], aPublishOption, ArraySize(aPublishOption),
                     &options);
   }
-  iPosition = steward_log_append(&c, zTopic, argv[1], options.zKey,
-                                 options.zHeaders);
+  iPosition =
+      steward_log_append(&c, zTopic, argv[1], options.zKey, options.zHeaders);
   steward_options_free(aPublishOption, ArraySize(aPublishOption), &options);
   if (steward_close(&c) == SQLITE_OK) sqlite3_result_int64(ctx, iPosition);
 }
@@ -71,14 +71,14 @@ typedef struct SubscribeOptions {
 } SubscribeOptions;
 
 static const StewardOption aSubscribeOption[] = {
-    {"max_pending", STEWARD_OPT_INT, offsetof(SubscribeOptions, iMaxPending),
-     0, 1000000000, NULL,
+    {"max_pending", STEWARD_OPT_INT, offsetof(SubscribeOptions, iMaxPending), 0,
+     1000000000, NULL,
      "pending messages kept before the oldest are dropped; 0: no bound but "
      "the log's retention"},
     {"start", STEWARD_OPT_WORD, offsetof(SubscribeOptions, eStart), 0, 0,
      "latest|earliest", "where a new subscription begins"},
-    {"after", STEWARD_OPT_INT, offsetof(SubscribeOptions, iAfter), 0,
-     INT64_MAX, NULL, "begin behind this position"},
+    {"after", STEWARD_OPT_INT, offsetof(SubscribeOptions, iAfter), 0, INT64_MAX,
+     NULL, "begin behind this position"},
 };
 
 /* delivery_subscribe(consumer TEXT, topic TEXT [, options JSON])
@@ -105,12 +105,12 @@ static void delivery_subscribe(sqlite3_context *ctx, int argc,
   zConsumer = steward_arg_text(&c, argv[0], "consumer", NAME_MAX_BYTES);
   zTopic = steward_arg_topic(&c, argv[1]);
   if (argc > 2) {
-    steward_options(&c, argv[2], aSubscribeOption,
-                    ArraySize(aSubscribeOption), &options);
+    steward_options(&c, argv[2], aSubscribeOption, ArraySize(aSubscribeOption),
+                    &options);
   }
   iDefault = steward_setting_int(&c, "MAX_DELIVERY_QUEUE");
-  iId = steward_int(&c, SQL_delivery_subscribe, 0, "ttllill", zConsumer,
-                    zTopic, options.iMaxPending, iDefault,
+  iId = steward_int(&c, SQL_delivery_subscribe, 0, "ttllill", zConsumer, zTopic,
+                    options.iMaxPending, iDefault,
                     options.iAfter >= 0 ? 2 : (int)options.eStart,
                     options.iAfter, steward_now(c.p));
   if (steward_close(&c) == SQLITE_OK) sqlite3_result_int64(ctx, iId);
@@ -128,8 +128,7 @@ static void delivery_unsubscribe(sqlite3_context *ctx, int argc,
                                  sqlite3_value **argv) {
   StewardCall c;
   const char *zConsumer, *zTopic;
-  steward_open(&c, ctx, "delivery_unsubscribe", "delivery",
-               STEWARD_WRITE_ONE);
+  steward_open(&c, ctx, "delivery_unsubscribe", "delivery", STEWARD_WRITE_ONE);
   zConsumer = steward_arg_text(&c, argv[0], "consumer", NAME_MAX_BYTES);
   zTopic = steward_arg_topic(&c, argv[1]);
   steward_run(&c, SQL_delivery_unsubscribe, "tt", zConsumer, zTopic);
@@ -143,8 +142,7 @@ static void delivery_unsubscribe(sqlite3_context *ctx, int argc,
 }
 
 /* Nothing changed: because of what? */
-static void explain_ack(StewardCall *c, const char *zConsumer,
-                        i64 iPosition) {
+static void explain_ack(StewardCall *c, const char *zConsumer, i64 iPosition) {
   i64 iLast = steward_int(c, SQL_log_last, 0, "");
   if (!steward_int(c, SQL_delivery_subscribed, 0, "t", zConsumer)) {
     steward_fail(c, STEWARD_NOT_FOUND,
@@ -172,8 +170,7 @@ static void explain_ack(StewardCall *c, const char *zConsumer,
 **   SELECT delivery_ack('mailer', 1); -- 1
 **   SELECT pending FROM delivery_status; -- 0
 */
-static void delivery_ack(sqlite3_context *ctx, int argc,
-                         sqlite3_value **argv) {
+static void delivery_ack(sqlite3_context *ctx, int argc, sqlite3_value **argv) {
   StewardCall c;
   const char *zConsumer;
   i64 iPosition;

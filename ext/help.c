@@ -15,10 +15,15 @@ static void steward_version(sqlite3_context *ctx, int argc,
 }
 
 static void info_compile_options(sqlite3_str *pJson) {
-  static const char *const azOption[] = {
-      "ENABLE_DBSTAT_VTAB", "ENABLE_STMTVTAB",   "ENABLE_STMT_SCANSTATUS",
-      "ENABLE_NORMALIZE",   "ENABLE_DBPAGE_VTAB", "OMIT_LOOKASIDE",
-      "SECURE_DELETE",      "DQS=0",              "THREADSAFE=0"};
+  static const char *const azOption[] = {"ENABLE_DBSTAT_VTAB",
+                                         "ENABLE_STMTVTAB",
+                                         "ENABLE_STMT_SCANSTATUS",
+                                         "ENABLE_NORMALIZE",
+                                         "ENABLE_DBPAGE_VTAB",
+                                         "OMIT_LOOKASIDE",
+                                         "SECURE_DELETE",
+                                         "DQS=0",
+                                         "THREADSAFE=0"};
   int i;
   sqlite3_str_appendall(pJson, "\"compile_options\":{");
   for (i = 0; i < ArraySize(azOption); i++) {
@@ -51,8 +56,7 @@ static void info_sets(StewardCall *c, sqlite3_str *pJson) {
 ** Example: SELECT json_extract(steward_info(), '$.steward'); -- 0.1.0
 **   SELECT json_extract(steward_info(), '$.clock_pinned'); -- 1
 */
-static void steward_info(sqlite3_context *ctx, int argc,
-                         sqlite3_value **argv) {
+static void steward_info(sqlite3_context *ctx, int argc, sqlite3_value **argv) {
   StewardCall c;
   sqlite3_str *pJson;
   char *zJson;
@@ -65,11 +69,11 @@ static void steward_info(sqlite3_context *ctx, int argc,
   info_compile_options(pJson);
   sqlite3_str_appendall(pJson, ",");
   info_sets(&c, pJson);
-  sqlite3_str_appendf(
-      pJson, ",\"clock_pinned\":%s,\"read_only\":%s,\"dqlite\":%s}",
-      c.p->clock.bPinned ? "true" : "false",
-      sqlite3_db_readonly(c.db, "main") == 1 ? "true" : "false",
-      steward_on_dqlite(c.p) ? "true" : "false");
+  sqlite3_str_appendf(pJson,
+                      ",\"clock_pinned\":%s,\"read_only\":%s,\"dqlite\":%s}",
+                      c.p->clock.bPinned ? "true" : "false",
+                      sqlite3_db_readonly(c.db, "main") == 1 ? "true" : "false",
+                      steward_on_dqlite(c.p) ? "true" : "false");
   zJson = sqlite3_str_finish(pJson);
   if (zJson == NULL) steward_fail_nomem(&c);
   if (steward_close(&c)) {

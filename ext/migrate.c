@@ -249,8 +249,7 @@ static int up_named(StewardCall *c, const char *zSet, int iTarget) {
   zUser = user_sets(c);
   pName = steward_query(c, SQL_migrate_each, "t", zUser);
   while (steward_next(c, pName)) {
-    nDone += migrate_set_up(
-        c, (const char *)sqlite3_column_text(pName, 0), -1);
+    nDone += migrate_set_up(c, (const char *)sqlite3_column_text(pName, 0), -1);
   }
   steward_give(c, SQL_migrate_each, pName);
   sqlite3_free(zUser);
@@ -431,8 +430,7 @@ static void check_loss(StewardCall *c, const char *zSet, int iTarget) {
 ** Example: SELECT migrate_down('delivery'); -- 1
 **   SELECT migrate_down('delivery', 0); -- 1
 */
-static void migrate_down(sqlite3_context *ctx, int argc,
-                         sqlite3_value **argv) {
+static void migrate_down(sqlite3_context *ctx, int argc, sqlite3_value **argv) {
   StewardCall c;
   const char *zSet;
   int iTarget, nDone = 0;
@@ -454,8 +452,8 @@ static void migrate_down(sqlite3_context *ctx, int argc,
 */
 
 /* Compare every applied step with what it should have made. */
-static void verify_objects(StewardCall *c, const MigrateSet *pSet,
-                           int iVersion, sqlite3_str *pList) {
+static void verify_objects(StewardCall *c, const MigrateSet *pSet, int iVersion,
+                           sqlite3_str *pList) {
   sqlite3 *pExpected = expect_below(c, pSet, 0);
   int i;
   for (i = 0; i < iVersion && i < pSet->nStep && c->rc == SQLITE_OK; i++) {
@@ -494,8 +492,7 @@ static void verify_round_trip(StewardCall *c, const char *zScript,
 }
 
 /* The round trip of a set, undone whatever happens. */
-static void verify_rows(StewardCall *c, const char *zSet,
-                        sqlite3_str *pList) {
+static void verify_rows(StewardCall *c, const char *zSet, sqlite3_str *pList) {
   char *zName = steward_mprintf(c, "verify_%s", zSet);
   int i;
   for (i = 0; c->rc == SQLITE_OK && i < SQL_COUNT; i++) {

@@ -18,14 +18,12 @@ sqlite3 *migrate_expected_open(StewardCall *c) {
   sqlite3 *pExpected = NULL;
   int rc;
   if (c->rc) return NULL;
-  rc = sqlite3_open_v2(":memory:", &pExpected,
-                       SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE |
-                           SQLITE_OPEN_MEMORY,
-                       NULL);
+  rc = sqlite3_open_v2(
+      ":memory:", &pExpected,
+      SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_MEMORY, NULL);
   if (rc == SQLITE_OK) {
-    rc = sqlite3_exec(pExpected,
-                      "CREATE TEMP TABLE seen(type TEXT, name TEXT)", NULL,
-                      NULL, NULL);
+    rc = sqlite3_exec(pExpected, "CREATE TEMP TABLE seen(type TEXT, name TEXT)",
+                      NULL, NULL, NULL);
   }
   if (rc) {
     steward_fail_rc(c, rc, "cannot make the expected schema: %s",
@@ -63,9 +61,9 @@ void migrate_expected_step(StewardCall *c, sqlite3 *pExpected,
 static char type_affinity(const char *zType) {
   char zUpper[64];
   int i;
-  for (i = 0; zType[i] && i < 63; i++) {
-    zUpper[i] = zType[i] >= 'a' && zType[i] <= 'z' ? (char)(zType[i] - 32)
-                                                   : zType[i];
+  for (i = 0; i < 63 && zType[i]; i++) {
+    zUpper[i] =
+        zType[i] >= 'a' && zType[i] <= 'z' ? (char)(zType[i] - 32) : zType[i];
   }
   zUpper[i] = 0;
   if (strstr(zUpper, "INT")) return 'I';
@@ -100,8 +98,9 @@ static void compare_column(StewardCall *c, const char *zTable,
   const char *zType = (const char *)sqlite3_column_text(pWant, 1);
   sqlite3_stmt *pHave;
   char *zSql = sqlite3_mprintf(zColumnsSql, zTable);
-  if (zSql) zSql = sqlite3_mprintf("%z WHERE e.name = %Q COLLATE NOCASE", zSql,
-                                   zColumn);
+  if (zSql)
+    zSql =
+        sqlite3_mprintf("%z WHERE e.name = %Q COLLATE NOCASE", zSql, zColumn);
   pHave = steward_prepare_text(c, zSql);
   if (!steward_next(c, pHave)) {
     if (c->rc == SQLITE_OK) {
@@ -184,8 +183,8 @@ static void compare_index(StewardCall *c, StewardCall *pOther,
 /* Compare one expected object; bAdopt: it may be missing, because the step is
 ** about to make it. */
 static void compare_object(StewardCall *c, StewardCall *pOther,
-                           sqlite3_stmt *pWant, int bAdopt,
-                           sqlite3_str *pList, sqlite3_str *pNotes) {
+                           sqlite3_stmt *pWant, int bAdopt, sqlite3_str *pList,
+                           sqlite3_str *pNotes) {
   const char *zType = (const char *)sqlite3_column_text(pWant, 0);
   const char *zName = (const char *)sqlite3_column_text(pWant, 1);
   char *zHave = steward_exec_text(

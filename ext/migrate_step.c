@@ -62,9 +62,9 @@ static int next_token(const char **pz, char *zWord, int nWord) {
 
 /* Statements that would break out of the step's transaction. */
 static int ends_transaction(const char *zStatement) {
-  static const char *const azForbidden[] = {
-      "BEGIN",   "COMMIT", "END",    "ROLLBACK", "SAVEPOINT",
-      "RELEASE", "VACUUM", "ATTACH", "DETACH"};
+  static const char *const azForbidden[] = {"BEGIN",    "COMMIT",    "END",
+                                            "ROLLBACK", "SAVEPOINT", "RELEASE",
+                                            "VACUUM",   "ATTACH",    "DETACH"};
   char zWord[32];
   int i;
   next_token(&zStatement, zWord, sizeof(zWord));
@@ -88,8 +88,7 @@ static void dropped_name(const char *zStatement, char *zName, int nName) {
   }
 }
 
-static int json_has_name(StewardCall *c, const char *zMade,
-                         const char *zName) {
+static int json_has_name(StewardCall *c, const char *zMade, const char *zName) {
   return (int)steward_int(c, SQL_migrate_made_has, 0, "tt", zMade, zName);
 }
 
@@ -166,8 +165,8 @@ static void hash_row(XXH64_state_t *pState, sqlite3_stmt *pRow) {
 /* "<rows>:<hash>" of the first nMax + 1 rows of a table; caller frees. */
 static char *table_digest(StewardCall *c, const char *zTable, int nMax) {
   XXH64_state_t state;
-  sqlite3_stmt *pRow = steward_prepare(
-      c, "SELECT * FROM main.\"%w\" LIMIT %d", zTable, nMax + 1);
+  sqlite3_stmt *pRow = steward_prepare(c, "SELECT * FROM main.\"%w\" LIMIT %d",
+                                       zTable, nMax + 1);
   int nRow = 0;
   XXH64_reset(&state, 0);
   while (steward_next(c, pRow)) {
@@ -181,15 +180,14 @@ static char *table_digest(StewardCall *c, const char *zTable, int nMax) {
 
 /* JSON object: the digest of each table made that is not empty. */
 static char *seeded_rows(StewardCall *c, const char *zMade) {
-  sqlite3_stmt *pTable =
-      steward_query(c, SQL_migrate_made_tables, "t", zMade);
+  sqlite3_stmt *pTable = steward_query(c, SQL_migrate_made_tables, "t", zMade);
   char *zSeeded = steward_mprintf(c, "{}");
   while (steward_next(c, pTable)) {
     const char *zTable = (const char *)sqlite3_column_text(pTable, 0);
     char *zDigest = table_digest(c, zTable, 1000);
     if (zDigest && strncmp(zDigest, "0:", 2)) {
-      char *zNew = steward_text(c, SQL_migrate_json_set, "ttt", zSeeded,
-                                zTable, zDigest);
+      char *zNew = steward_text(c, SQL_migrate_json_set, "ttt", zSeeded, zTable,
+                                zDigest);
       sqlite3_free(zSeeded);
       zSeeded = zNew;
     }
@@ -206,9 +204,8 @@ static char *seeded_rows(StewardCall *c, const char *zMade) {
 static void write_bookkeeping(StewardCall *c, const MigrateStep *pStep,
                               const char *zMade, const char *zNotes) {
   char *zSeeded = seeded_rows(c, zMade);
-  char *zNotesJson =
-      steward_text(c, SQL_migrate_json_list, "t",
-                   zNotes && zNotes[0] ? zNotes : NULL);
+  char *zNotesJson = steward_text(c, SQL_migrate_json_list, "t",
+                                  zNotes && zNotes[0] ? zNotes : NULL);
   steward_run(c, SQL_migrate_record, "tittttttlttt", pStep->zSet,
               pStep->iVersion, pStep->zName, pStep->zDescription,
               pStep->zAuthor, pStep->zCreated, pStep->zChecksum,
@@ -284,10 +281,9 @@ void migrate_step_loss(StewardCall *c, const MigrateStep *pStep,
   char *zMade, *zSeeded;
   sqlite3_stmt *pTable;
   if (c->rc) return;
-  zMade = steward_text(c, SQL_migrate_made, "ti", pStep->zSet,
-                       pStep->iVersion);
-  zSeeded = steward_text(c, SQL_migrate_seeded, "ti", pStep->zSet,
-                         pStep->iVersion);
+  zMade = steward_text(c, SQL_migrate_made, "ti", pStep->zSet, pStep->iVersion);
+  zSeeded =
+      steward_text(c, SQL_migrate_seeded, "ti", pStep->zSet, pStep->iVersion);
   pTable = steward_query(c, SQL_migrate_made_tables, "t", zMade);
   while (steward_next(c, pTable)) {
     const char *zTable = (const char *)sqlite3_column_text(pTable, 0);
@@ -314,8 +310,7 @@ static void forget_step(StewardCall *c, const MigrateStep *pStep) {
 void migrate_step_down(StewardCall *c, const MigrateStep *pStep) {
   char *zMade;
   if (c->rc) return;
-  zMade = steward_text(c, SQL_migrate_made, "ti", pStep->zSet,
-                       pStep->iVersion);
+  zMade = steward_text(c, SQL_migrate_made, "ti", pStep->zSet, pStep->iVersion);
   if (c->rc == SQLITE_OK) {
     run_script(c, pStep, pStep->zDown, pStep->bUser ? NULL : zMade);
   }

@@ -45,8 +45,7 @@ static int install_sets(StewardCall *c, const char *zSets) {
                    "option sets must hold names, got %s", zSets);
       break;
     }
-    nDone += migrate_set_up(
-        c, (const char *)sqlite3_column_text(pName, 0), -1);
+    nDone += migrate_set_up(c, (const char *)sqlite3_column_text(pName, 0), -1);
   }
   steward_give(c, SQL_migrate_each, pName);
   return nDone;
@@ -96,8 +95,7 @@ static void steward_on(sqlite3_context *ctx, int argc, sqlite3_value **argv) {
 ** Example: SELECT steward_off(); -- 1
 **   SELECT steward_now() > 1700000000000; -- 1
 */
-static void steward_off(sqlite3_context *ctx, int argc,
-                        sqlite3_value **argv) {
+static void steward_off(sqlite3_context *ctx, int argc, sqlite3_value **argv) {
   Steward *p = sqlite3_user_data(ctx);
   p->clock.bPinned = 0;
   sqlite3_result_int(ctx, 1);
@@ -178,8 +176,7 @@ static const StewardFunc aFunc[] = {
     {"steward_on", 0, 1, STEWARD_DIRECTONLY, steward_on, aOnOption,
      ArraySize(aOnOption)},
     {"steward_off", 0, 0, STEWARD_DIRECTONLY, steward_off, NULL, 0},
-    {"steward_uninstall", 0, 1, STEWARD_DIRECTONLY, steward_uninstall, NULL,
-     0},
+    {"steward_uninstall", 0, 1, STEWARD_DIRECTONLY, steward_uninstall, NULL, 0},
 };
 
 int on_register(Steward *p) {

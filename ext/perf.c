@@ -20,8 +20,8 @@ typedef struct RecordOptions {
 static const StewardOption aRecordOption[] = {
     {"unit", STEWARD_OPT_TEXT, offsetof(RecordOptions, zUnit), 0, 0, NULL,
      "what the value counts or measures"},
-    {"context", STEWARD_OPT_JSON, offsetof(RecordOptions, zContext), 0, 0,
-     NULL, "JSON that says where the value comes from"},
+    {"context", STEWARD_OPT_JSON, offsetof(RecordOptions, zContext), 0, 0, NULL,
+     "JSON that says where the value comes from"},
 };
 
 /* perf_record(name TEXT, value REAL [, options JSON]) -> INTEGER, row id  plain
@@ -34,8 +34,7 @@ static const StewardOption aRecordOption[] = {
 **   SELECT metric_value, unit, recorded_ts FROM sqlite_performance_metrics;
 **   -- 12.5|ms|2023-11-14 22:13:20
 */
-static void perf_record(sqlite3_context *ctx, int argc,
-                        sqlite3_value **argv) {
+static void perf_record(sqlite3_context *ctx, int argc, sqlite3_value **argv) {
   StewardCall c;
   RecordOptions options = {0};
   const char *zName;
@@ -88,8 +87,7 @@ static char *counters_json(StewardCall *c) {
 **   SELECT count(*) > 20, count(DISTINCT recorded_ts)
 **     FROM sqlite_performance_metrics; -- 1|1
 */
-static void perf_capture(sqlite3_context *ctx, int argc,
-                         sqlite3_value **argv) {
+static void perf_capture(sqlite3_context *ctx, int argc, sqlite3_value **argv) {
   StewardCall c;
   char *zPath, *zJson;
   int nStored = 0;

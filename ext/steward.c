@@ -19,17 +19,23 @@ SQLITE_EXTENSION_INIT1
 /* A part of the library: its verbs are in ext/<name>.c, its tables in
 ** vtab/<name>.c, its statements in sql/<name>.sql. */
 static int (*const aRegister[])(Steward *) = {
-    on_register,                                       /* on, off, uninstall */
-    config_register,      config_tables_register,      /* settings, the clock */
-    migrate_register,     migrate_tables_register,     /* sets of tables */
-    delivery_register,    delivery_tables_register,    /* delivery queues */
-    ttl_register,         ttl_tables_register,         /* rows that expire */
-    delta_register,                                    /* overlays */
-    perf_register,        perf_tables_register,        /* measurements */
-    health_tables_register,                            /* checks */
-    vacuum_tables_register,                            /* free space */
-    maintenance_tables_register,                       /* the sqlite_* tables */
-    help_register,        help_tables_register,        /* help, errors: last */
+    on_register, /* on, off, uninstall */
+    config_register,
+    config_tables_register, /* settings, the clock */
+    migrate_register,
+    migrate_tables_register, /* sets of tables */
+    delivery_register,
+    delivery_tables_register, /* delivery queues */
+    ttl_register,
+    ttl_tables_register, /* rows that expire */
+    delta_register,      /* overlays */
+    perf_register,
+    perf_tables_register,        /* measurements */
+    health_tables_register,      /* checks */
+    vacuum_tables_register,      /* free space */
+    maintenance_tables_register, /* the sqlite_* tables */
+    help_register,
+    help_tables_register, /* help, errors: last */
 };
 
 /* Is the library on this connection already, all of it?  steward_options is
@@ -54,8 +60,8 @@ __declspec(dllexport)
 #else
 __attribute__((visibility("default")))
 #endif
-int sqlite3_steward_init(sqlite3 *db, char **pzErrMsg,
-                         const sqlite3_api_routines *pApi);
+    int sqlite3_steward_init(sqlite3 *db, char **pzErrMsg,
+                             const sqlite3_api_routines *pApi);
 
 int sqlite3_steward_init(sqlite3 *db, char **pzErrMsg,
                          const sqlite3_api_routines *pApi) {
@@ -77,8 +83,8 @@ int sqlite3_steward_init(sqlite3 *db, char **pzErrMsg,
     rc = aRegister[i](p);
   }
   if (rc && rc != SQLITE_NOMEM) {
-    *pzErrMsg = sqlite3_mprintf("steward: registering failed: %s",
-                                sqlite3_errmsg(db));
+    *pzErrMsg =
+        sqlite3_mprintf("steward: registering failed: %s", sqlite3_errmsg(db));
   }
   return rc;
 }

@@ -136,7 +136,7 @@ int steward_duration(const char *z, int n, i64 *piMs /* OUT */);
 */
 struct Steward {
   sqlite3 *db;
-  void *pOwner; /* the owner table's instance while it is connected */
+  void *pOwner;       /* the owner table's instance while it is connected */
   StewardForm *pForm; /* kept forms, the last used first, see form.c */
   sqlite3_stmt *aStmt[SQL_COUNT]; /* cached statements, see stmt.c */
   unsigned aRuns[SQL_COUNT];      /* how often each was taken */
@@ -189,10 +189,10 @@ struct StewardCall {
   const char *zFunc;    /* whom errors name */
   const char *zSet;     /* the set that must be installed, or NULL */
   StewardMode eMode;
-  int rc;        /* SQLITE_OK, or the first failure */
-  char *zErr;    /* its text; owned */
-  int eScope;    /* what write_open() opened: see write.c */
-  int eTxn;      /* sqlite3_txn_state() of main at the start */
+  int rc;         /* SQLITE_OK, or the first failure */
+  char *zErr;     /* its text; owned */
+  int eScope;     /* what write_open() opened: see write.c */
+  int eTxn;       /* sqlite3_txn_state() of main at the start */
   i64 iLastRowid; /* the caller's, restored at the end */
   i64 iPatience;  /* ms that BEGIN and COMMIT are tried again when busy */
 };
@@ -221,8 +221,7 @@ int steward_next(StewardCall *c, sqlite3_stmt *pStmt);
 int steward_run(StewardCall *c, enum StewardSqlId id, const char *zFmt, ...);
 i64 steward_int(StewardCall *c, enum StewardSqlId id, i64 iDefault,
                 const char *zFmt, ...);
-char *steward_text(StewardCall *c, enum StewardSqlId id, const char *zFmt,
-                   ...);
+char *steward_text(StewardCall *c, enum StewardSqlId id, const char *zFmt, ...);
 
 /* Statements with identifiers in them: text made by sqlite3_mprintf. */
 sqlite3_stmt *steward_prepare(StewardCall *c, const char *zFmt, ...);
@@ -287,8 +286,8 @@ typedef enum StewardOptionType {
 struct StewardOption {
   const char *zName;
   StewardOptionType eType;
-  size_t iOffset;  /* of the field in the verb's struct */
-  i64 iMin, iMax;  /* of INT and DURATION */
+  size_t iOffset; /* of the field in the verb's struct */
+  i64 iMin, iMax; /* of INT and DURATION */
   const char *zWords;
   const char *zMeaning;
 };
@@ -327,12 +326,12 @@ struct StewardVtab {
   sqlite3_vtab base; /* must be first */
   Steward *p;
   const StewardTable *pTable;
-  int nColumn;    /* hidden arguments included */
+  int nColumn;     /* hidden arguments included */
   char **azColumn; /* names, then declared types, owned */
   char **azType;
 };
-int steward_systable_update(sqlite3_vtab *pVtab, int argc,
-                            sqlite3_value **argv, sqlite3_int64 *piRowid);
+int steward_systable_update(sqlite3_vtab *pVtab, int argc, sqlite3_value **argv,
+                            sqlite3_int64 *piRowid);
 
 /*************************************************************************
 ** Interface to code in introspect.c: facts about tables, triggers of ours
@@ -396,6 +395,7 @@ typedef struct StewardSetting {
 
 int steward_setting_count(void);
 const StewardSetting *steward_setting_at(int i);
+i64 steward_setting_stored(StewardCall *c, const StewardSetting *pSetting);
 i64 steward_setting_value(StewardCall *c, const StewardSetting *pSetting);
 i64 steward_setting_int(StewardCall *c, const char *zName);
 

@@ -37,12 +37,12 @@ typedef struct AttachOptions {
 } AttachOptions;
 
 static const StewardOption aAttachOption[] = {
-    {"unit", STEWARD_OPT_WORD, offsetof(AttachOptions, eUnit), 0, 0,
-     "s|ms|iso", "what the column holds: Unix seconds, Unix ms, or UTC text"},
+    {"unit", STEWARD_OPT_WORD, offsetof(AttachOptions, eUnit), 0, 0, "s|ms|iso",
+     "what the column holds: Unix seconds, Unix ms, or UTC text"},
     {"on_write", STEWARD_OPT_BOOL, offsetof(AttachOptions, bOnWrite), 0, 1,
      NULL, "each insert removes up to two expired rows"},
-    {"batch", STEWARD_OPT_INT, offsetof(AttachOptions, nBatch), 1, 100000,
-     NULL, "rows that ttl_sweep removes at a time"},
+    {"batch", STEWARD_OPT_INT, offsetof(AttachOptions, nBatch), 1, 100000, NULL,
+     "rows that ttl_sweep removes at a time"},
 };
 
 /* A policy: what the caller asked for, and what was found. */
@@ -50,7 +50,7 @@ typedef struct Policy {
   StewardTableInfo info;
   const char *zColumn; /* as the schema spells it */
   int eUnit;
-  const char *zForm; /* "" unless iso */
+  const char *zForm;               /* "" unless iso */
   char *zIndex, *zView, *zTrigger; /* names of what is made */
 } Policy;
 
@@ -78,8 +78,8 @@ static char sample_kind(StewardCall *c, const Policy *p) {
       " WHEN typeof(v) = 'text' AND v LIKE '%s' THEN '2' ELSE '?' END"
       " FROM (SELECT \"%w\" AS v FROM main.\"%w\" WHERE \"%w\" IS NOT NULL"
       " LIMIT 100)",
-      aForm[0].zLike, aForm[1].zLike, aForm[2].zLike, p->zColumn,
-      p->info.zName, p->zColumn);
+      aForm[0].zLike, aForm[1].zLike, aForm[2].zLike, p->zColumn, p->info.zName,
+      p->zColumn);
   char cKind = '-';
   while (steward_next(c, pRow)) {
     char cHere = ((const char *)sqlite3_column_text(pRow, 0))[0];
@@ -266,9 +266,10 @@ static void attach_policy(StewardCall *c, Policy *p, const AttachOptions *o) {
 **                                                               directonly
 ** Let the rows of a table expire at the time in a column: Unix seconds,
 ** milliseconds or UTC text ('2026-01-31 12:00:00', or with T, Z and optional
-** .SSS), told by the data or option unit.  NULL never expires.  Makes a partial
-** index, the view <table>_live, and unless on_write is 0 a trigger by which each
-** insert removes up to two expired rows; all plain SQL.  Again: changes options.
+** .SSS), told by the data or option unit.  NULL never expires.  Makes a
+** partial index, the view <table>_live, and unless on_write is 0 a trigger by
+** which each insert removes up to two expired rows; all plain SQL.  Again:
+** changes options.
 ** Set: core
 ** Errors: "INVALID_ARGUMENT: ttl_attach: cannot tell from column 'x' of 't'
 **   whether it holds Unix seconds, ..."; NOT_FOUND for a table or column;
@@ -357,8 +358,8 @@ static const StewardOption aSweepOption[] = {
 static i64 sweep_table(StewardCall *c, const char *zTable, i64 nMaxRows,
                        i64 iDeadlineUs) {
   StewardTableInfo info;
-  sqlite3_stmt *pPolicy = steward_query(c, SQL_ttl_policy, "tl", zTable,
-                                        steward_now(c->p));
+  sqlite3_stmt *pPolicy =
+      steward_query(c, SQL_ttl_policy, "tl", zTable, steward_now(c->p));
   sqlite3_stmt *pDelete = NULL;
   i64 nBatch = 0, nRemoved = 0, nHere, iStart = steward_monotonic_us();
   char *zKey;
@@ -478,8 +479,7 @@ static void ttl_at(sqlite3_context *ctx, int argc, sqlite3_value **argv) {
 ** Errors: "INVALID_ARGUMENT: ttl_expired: at must be an integer, got 'x'".
 ** Example: SELECT ttl_expired(steward_now()), ttl_expired(ttl_at(1)); -- 1|0
 */
-static void ttl_expired(sqlite3_context *ctx, int argc,
-                        sqlite3_value **argv) {
+static void ttl_expired(sqlite3_context *ctx, int argc, sqlite3_value **argv) {
   StewardCall c;
   i64 iAt;
   if (sqlite3_value_type(argv[0]) == SQLITE_NULL) return;

@@ -5,7 +5,8 @@
 
 /* steward_settings(name TEXT, value INTEGER, default_value INTEGER,
 **   unit TEXT, min_value INTEGER, max_value INTEGER, meaning TEXT)     table
-** Every setting of this database with its current value, default and range.
+** Every setting of this database with its current value, default and range; a
+** value out of range, which some client stored by hand, is shown as it is.
 ** Example: SELECT value, default_value, unit FROM steward_settings
 **   WHERE name='migrate_lock_ms'; -- 2000|2000|ms
 */
@@ -14,7 +15,7 @@ static void settings_rows(StewardCall *c, StewardRows *r, int nArg,
   int i;
   for (i = 0; i < steward_setting_count() && c->rc == SQLITE_OK; i++) {
     const StewardSetting *s = steward_setting_at(i);
-    steward_row(c, r, "tlltllt", s->zName, steward_setting_value(c, s),
+    steward_row(c, r, "tlltllt", s->zName, steward_setting_stored(c, s),
                 s->iDefault, s->zUnit, s->iMin, s->iMax, s->zMeaning);
   }
 }

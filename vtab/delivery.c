@@ -37,8 +37,8 @@ static void merge_open(StewardCall *c, Merge *pMerge, const char *zConsumer,
   sqlite3_stmt *pCursor =
       steward_query(c, SQL_delivery_cursors, "tl", zConsumer, iAfter);
   while (steward_next(c, pCursor)) {
-    Source *aNew = sqlite3_realloc64(
-        pMerge->a, sizeof(Source) * (size_t)(pMerge->n + 1));
+    Source *aNew =
+        sqlite3_realloc64(pMerge->a, sizeof(Source) * (size_t)(pMerge->n + 1));
     if (aNew == NULL) {
       steward_fail_nomem(c);
       break;
@@ -47,10 +47,9 @@ static void merge_open(StewardCall *c, Merge *pMerge, const char *zConsumer,
     memset(&aNew[pMerge->n], 0, sizeof(Source));
     aNew[pMerge->n].nDropped = sqlite3_column_int64(pCursor, 2);
     aNew[pMerge->n].iDroppedFrom = sqlite3_column_int64(pCursor, 3);
-    aNew[pMerge->n].pRow =
-        steward_query(c, SQL_delivery_rows, "ll",
-                      sqlite3_column_int64(pCursor, 0),
-                      sqlite3_column_int64(pCursor, 1));
+    aNew[pMerge->n].pRow = steward_query(c, SQL_delivery_rows, "ll",
+                                         sqlite3_column_int64(pCursor, 0),
+                                         sqlite3_column_int64(pCursor, 1));
     source_next(c, &aNew[pMerge->n++]);
   }
   steward_give(c, SQL_delivery_cursors, pCursor);

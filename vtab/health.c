@@ -34,18 +34,17 @@ static void check_integrity(StewardCall *c, Check *k) {
   if (nBytes > nMax) {
     k->zStatus = "unknown";
     k->rCoverage = 0.0;
-    k->zDetails = steward_mprintf(
-        c,
-        "{\"unfinished\":true,\"bytes\":%lld,\"limit\":%lld,"
-        "\"sql\":\"PRAGMA integrity_check\"}",
-        nBytes, nMax);
+    k->zDetails =
+        steward_mprintf(c,
+                        "{\"unfinished\":true,\"bytes\":%lld,\"limit\":%lld,"
+                        "\"sql\":\"PRAGMA integrity_check\"}",
+                        nBytes, nMax);
     return;
   }
   zResult = steward_exec_text(c, "PRAGMA main.quick_check(1)");
   k->rValue = zResult && strcmp(zResult, "ok") ? 1 : 0;
   k->zStatus = k->rValue > 0 ? "critical" : "healthy";
-  k->zDetails =
-      steward_text(c, SQL_health_integrity, "tl", zResult, nBytes);
+  k->zDetails = steward_text(c, SQL_health_integrity, "tl", zResult, nBytes);
   sqlite3_free(zResult);
 }
 
@@ -55,13 +54,12 @@ static void check_freelist(StewardCall *c, Check *k) {
   i64 nFree = steward_exec_int(c, 0, "PRAGMA main.freelist_count");
   k->rThreshold = 0.25;
   k->rValue = nPage > 0 ? (double)nFree / (double)nPage : 0.0;
-  k->zStatus = k->rValue > k->rThreshold && nFree >= 64 ? "warning"
-                                                        : "healthy";
-  k->zDetails = steward_mprintf(
-      c, "{\"pages\":%lld,\"free_pages\":%lld%s}", nPage, nFree,
-      k->zStatus[0] == 'w'
-          ? ",\"sql\":\"SELECT recommended FROM vacuum_status\""
-          : "");
+  k->zStatus = k->rValue > k->rThreshold && nFree >= 64 ? "warning" : "healthy";
+  k->zDetails =
+      steward_mprintf(c, "{\"pages\":%lld,\"free_pages\":%lld%s}", nPage, nFree,
+                      k->zStatus[0] == 'w'
+                          ? ",\"sql\":\"SELECT recommended FROM vacuum_status\""
+                          : "");
 }
 
 /* Is the WAL checkpointed? */
@@ -72,11 +70,10 @@ static void check_wal(StewardCall *c, Check *k) {
   k->zStatus = k->rValue > k->rThreshold * 8 ? "critical"
                : k->rValue > k->rThreshold   ? "warning"
                                              : "healthy";
-  k->zDetails =
-      steward_mprintf(c, "{\"wal_bytes\":%lld%s}", nBytes,
-                      k->zStatus[0] == 'h'
-                          ? ""
-                          : ",\"sql\":\"PRAGMA wal_checkpoint(TRUNCATE)\"");
+  k->zDetails = steward_mprintf(
+      c, "{\"wal_bytes\":%lld%s}", nBytes,
+      k->zStatus[0] == 'h' ? ""
+                           : ",\"sql\":\"PRAGMA wal_checkpoint(TRUNCATE)\"");
 }
 
 /* Free bytes and share of the filesystem of a path; 0 when unknown. */
@@ -103,8 +100,9 @@ static void check_storage(StewardCall *c, Check *k) {
     return;
   }
   k->rValue = rShare;
-  k->zStatus = rShare < 0.02 ? "critical" : rShare < 0.1 ? "warning"
-                                                         : "healthy";
+  k->zStatus = rShare < 0.02  ? "critical"
+               : rShare < 0.1 ? "warning"
+                              : "healthy";
   k->zDetails = steward_mprintf(
       c, "{\"bytes\":%lld,\"free_bytes\":%lld,\"temp_free_bytes\":%s%lld}",
       nBytes, nFree, bTemp ? "" : "-", bTemp ? nTemp : 1);
@@ -132,8 +130,8 @@ static const struct {
   const char *zType;
   void (*xCheck)(StewardCall *, Check *);
 } aCheck[] = {
-    {"integrity", check_integrity}, {"freelist", check_freelist},
-    {"wal_size", check_wal},        {"storage_space", check_storage},
+    {"integrity", check_integrity},   {"freelist", check_freelist},
+    {"wal_size", check_wal},          {"storage_space", check_storage},
     {"migrations", check_migrations},
 };
 

@@ -11,8 +11,8 @@ static void status_row(StewardCall *c, StewardRows *r, const MigrateStep *s,
                        int bCore) {
   sqlite3_stmt *pRow = NULL;
   if (bCore) {
-    pRow = steward_query(c, SQL_migrate_applied_step, "ti", s->zSet,
-                         s->iVersion);
+    pRow =
+        steward_query(c, SQL_migrate_applied_step, "ti", s->zSet, s->iVersion);
   }
   if (bCore && steward_next(c, pRow)) {
     const char *zWas = (const char *)sqlite3_column_text(pRow, 1);
@@ -110,8 +110,8 @@ static void contract_row(StewardCall *c, StewardRows *r,
   }
   nViolation = steward_exec_int(&look, 0, "%s", pSql->zSql);
   if (look.rc == SQLITE_OK) {
-    steward_row(c, r, "ttlitn", pSql->zSet, zCheck, nViolation,
-                nViolation == 0, pSql->zSql);
+    steward_row(c, r, "ttlitn", pSql->zSet, zCheck, nViolation, nViolation == 0,
+                pSql->zSql);
   } else if ((look.rc & 0xff) == SQLITE_ERROR) {
     steward_row(c, r, "ttnitt", pSql->zSet, zCheck, 0, pSql->zSql, look.zErr);
     sqlite3_free(look.zErr);

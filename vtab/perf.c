@@ -19,8 +19,7 @@ static void counter_rows(StewardCall *c, StewardRows *r, int nArg,
       steward_row(c, r, "tdtt", counter.zName, counter.rValue, counter.zUnit,
                   counter.zMeaning);
     } else {
-      steward_row(c, r, "tntt", counter.zName, counter.zUnit,
-                  counter.zMeaning);
+      steward_row(c, r, "tntt", counter.zName, counter.zUnit, counter.zMeaning);
     }
   }
 }

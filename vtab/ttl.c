@@ -11,8 +11,8 @@
 **   deletes_total INTEGER, sweep_at INTEGER, sweep_ms INTEGER)     table
 ** One row per attached table: rows due (pending, counted up to 1000; capped = 1
 ** when there may be more), the oldest time that is due as the column writes it,
-** rows removed by ttl_sweep() so far, when it last ran (Unix ms) and how long it
-** took.  pending is NULL when the table is gone.
+** rows removed by ttl_sweep() so far, when it last ran (Unix ms) and how long
+** it took.  pending is NULL when the table is gone.
 ** Set: core
 ** Source: seed 002, ttl_expired_rows_pending and ttl_cleanup_deletes_total.
 ** Example: CREATE TABLE s(id, at INTEGER);

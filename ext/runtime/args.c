@@ -38,26 +38,25 @@ int steward_utf8_ok(const unsigned char *z, int n) {
 /* A short form of v for an error text; caller frees. */
 char *steward_quote_value(StewardCall *c, sqlite3_value *v) {
   switch (sqlite3_value_type(v)) {
-    case SQLITE_NULL:
-      return steward_mprintf(c, "NULL");
-    case SQLITE_BLOB:
-      return steward_mprintf(c, "a BLOB of %d bytes", sqlite3_value_bytes(v));
-    case SQLITE_TEXT: {
-      const unsigned char *z = sqlite3_value_text(v);
-      int n = sqlite3_value_bytes(v);
-      if (z == NULL) {
-        steward_fail_nomem(c);
-        return NULL;
-      }
-      if (!steward_utf8_ok(z, n)) return steward_mprintf(c, "malformed text");
-      if (n > 40) return steward_mprintf(c, "a text of %d bytes", n);
-      return steward_mprintf(c, "'%s'", z);
+  case SQLITE_NULL: return steward_mprintf(c, "NULL");
+  case SQLITE_BLOB:
+    return steward_mprintf(c, "a BLOB of %d bytes", sqlite3_value_bytes(v));
+  case SQLITE_TEXT: {
+    const unsigned char *z = sqlite3_value_text(v);
+    int n = sqlite3_value_bytes(v);
+    if (z == NULL) {
+      steward_fail_nomem(c);
+      return NULL;
     }
-    default: {
-      const unsigned char *z = sqlite3_value_text(v);
-      if (z == NULL) steward_fail_nomem(c);
-      return steward_mprintf(c, "%s", z);
-    }
+    if (!steward_utf8_ok(z, n)) return steward_mprintf(c, "malformed text");
+    if (n > 40) return steward_mprintf(c, "a text of %d bytes", n);
+    return steward_mprintf(c, "'%s'", z);
+  }
+  default: {
+    const unsigned char *z = sqlite3_value_text(v);
+    if (z == NULL) steward_fail_nomem(c);
+    return steward_mprintf(c, "%s", z);
+  }
   }
 }
 
@@ -89,8 +88,8 @@ const char *steward_arg_text(StewardCall *c, sqlite3_value *v,
     fail_argument(c, v, zName, "a text that is not empty");
   } else if (n > nMax) {
     steward_fail(c, STEWARD_INVALID_ARGUMENT,
-                 "%s must be at most %d bytes, got %d: shorten it", zName,
-                 nMax, n);
+                 "%s must be at most %d bytes, got %d: shorten it", zName, nMax,
+                 n);
   } else if ((int)strlen(z) != n) {
     fail_argument(c, v, zName, "a text without NUL characters");
   } else if (!steward_utf8_ok((const unsigned char *)z, n)) {
@@ -138,8 +137,7 @@ double steward_arg_real(StewardCall *c, sqlite3_value *v, const char *zName) {
   if (c->rc) return 0.0;
   eType = sqlite3_value_numeric_type(v);
   r = sqlite3_value_double(v);
-  if ((eType != SQLITE_INTEGER && eType != SQLITE_FLOAT) ||
-      r - r != 0.0) {
+  if ((eType != SQLITE_INTEGER && eType != SQLITE_FLOAT) || r - r != 0.0) {
     fail_argument(c, v, zName, "a finite number");
   }
   return r;

@@ -38,6 +38,8 @@ i64 steward_now(Steward *p) {
   return iReal;
 }
 
+#define DURATION_MAX 10000000000000LL /* ms, three centuries */
+
 typedef struct DurationUnit {
   const char *zUnit;
   i64 iMs;
@@ -51,7 +53,7 @@ static int duration_part(const char *z, int n, const DurationUnit *aUnit,
   int i = 0, k, nWord;
   while (i < n && z[i] >= '0' && z[i] <= '9') {
     iValue = iValue * 10 + (z[i++] - '0');
-    if (iValue > 10000000000000LL) return 0;
+    if (iValue > DURATION_MAX) return 0;
   }
   if (i == 0) return 0;
   for (nWord = 0; i + nWord < n; nWord++) {
@@ -61,7 +63,7 @@ static int duration_part(const char *z, int n, const DurationUnit *aUnit,
   for (k = 0; k < nUnit; k++) {
     if ((int)strlen(aUnit[k].zUnit) != nWord) continue;
     if (sqlite3_strnicmp(aUnit[k].zUnit, z + i, nWord)) continue;
-    if (iValue > 10000000000000LL / aUnit[k].iMs) return 0;
+    if (iValue > DURATION_MAX / aUnit[k].iMs) return 0;
     *piMs += iValue * aUnit[k].iMs;
     return i + nWord;
   }
@@ -73,11 +75,11 @@ static int duration_part(const char *z, int n, const DurationUnit *aUnit,
 int steward_duration(const char *z, int n, i64 *piMs /* OUT */) {
   static const DurationUnit aShort[] = {{"ms", 1},       {"s", 1000},
                                         {"m", 60000},    {"h", 3600000},
-                                        {"d", 86400000}, {"w", 604800000},
-                                        {"", 1}};
+                                        {"d", 86400000}, {"w", 604800000}};
+  static const DurationUnit aBare[] = {{"", 1}};
   static const DurationUnit aDate[] = {{"D", 86400000}, {"W", 604800000}};
-  static const DurationUnit aTime[] = {{"S", 1000}, {"M", 60000},
-                                       {"H", 3600000}};
+  static const DurationUnit aTime[] = {
+      {"S", 1000}, {"M", 60000}, {"H", 3600000}};
   int bNegative = n > 1 && z[0] == '-';
   int bIso, bTime = 0, nUsed;
   *piMs = 0;
@@ -91,6 +93,7 @@ int steward_duration(const char *z, int n, i64 *piMs /* OUT */) {
     z++;
     n--;
   }
+  if (!bIso && duration_part(z, n, aBare, 1, piMs) == n) n = 0;
   while (n > 0) {
     if (bIso && !bTime && (z[0] == 'T' || z[0] == 't') && n > 1) {
       bTime = 1;
@@ -102,7 +105,7 @@ int steward_duration(const char *z, int n, i64 *piMs /* OUT */) {
     } else {
       nUsed = duration_part(z, n, aDate, ArraySize(aDate), piMs);
     }
-    if (nUsed == 0) return SQLITE_ERROR;
+    if (nUsed == 0 || *piMs > DURATION_MAX) return SQLITE_ERROR;
     z += nUsed;
     n -= nUsed;
   }

@@ -38,9 +38,9 @@ int steward_register_functions(Steward *p, const StewardFunc *aFunc, int n) {
   for (i = 0; i < n && rc == SQLITE_OK; i++) {
     const StewardFunc *f = &aFunc[i];
     for (nArg = f->nMin; nArg <= f->nMax && rc == SQLITE_OK; nArg++) {
-      rc = sqlite3_create_function_v2(
-          p->db, f->zName, nArg, SQLITE_UTF8 | aFlags[f->eRisk], p, f->xFunc,
-          NULL, NULL, NULL);
+      rc = sqlite3_create_function_v2(p->db, f->zName, nArg,
+                                      SQLITE_UTF8 | aFlags[f->eRisk], p,
+                                      f->xFunc, NULL, NULL, NULL);
     }
   }
   return rc;

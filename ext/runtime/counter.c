@@ -15,7 +15,7 @@ enum { FROM_DB, FROM_DB_HIGH, FROM_PROCESS, FROM_PRAGMA, FROM_CALL };
 typedef struct CounterSource {
   const char *zName;
   int eFrom;
-  int iOp;            /* SQLITE_DBSTATUS_*, SQLITE_STATUS_* */
+  int iOp;                /* SQLITE_DBSTATUS_*, SQLITE_STATUS_* */
   enum StewardSqlId eSql; /* FROM_PRAGMA */
   const char *zUnit;
   const char *zMeaning;
@@ -102,8 +102,8 @@ int steward_counter_at(StewardCall *c, int i, StewardCounter *pOut) {
   switch (pSource->eFrom) {
   case FROM_DB:
   case FROM_DB_HIGH:
-    pOut->rValue = (double)db_status(c->db, pSource->iOp,
-                                     pSource->eFrom == FROM_DB_HIGH);
+    pOut->rValue =
+        (double)db_status(c->db, pSource->iOp, pSource->eFrom == FROM_DB_HIGH);
     break;
   case FROM_PROCESS:
     sqlite3_status64(pSource->iOp, &iCurrent, &iHigh, 0);

@@ -43,8 +43,7 @@ static int collect_names(StewardCall *c, enum StewardSqlId id,
 static void fail_no_table(StewardCall *c, const char *zTable) {
   char **azName = NULL;
   int i, n = collect_names(c, SQL_introspect_tables, &azName);
-  const char *zNear =
-      steward_nearest(zTable, (const char *const *)azName, n);
+  const char *zNear = steward_nearest(zTable, (const char *const *)azName, n);
   if (zNear) {
     steward_fail(c, STEWARD_NOT_FOUND,
                  "no table '%s' in main: did you mean '%s'?", zTable, zNear);
@@ -118,9 +117,8 @@ int steward_require_column(StewardCall *c, const StewardTableInfo *pInfo,
   }
   zList = sqlite3_str_finish(pList);
   if (zList == NULL) steward_fail_nomem(c);
-  steward_fail(c, STEWARD_NOT_FOUND,
-               "no column '%s' in table '%s': it has %s", zColumn,
-               pInfo->zName, zList);
+  steward_fail(c, STEWARD_NOT_FOUND, "no column '%s' in table '%s': it has %s",
+               zColumn, pInfo->zName, zList);
   sqlite3_free(zList);
   return -1;
 }

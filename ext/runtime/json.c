@@ -171,6 +171,7 @@ int steward_json_blob(StewardCall *c, const char *z, int n,
 char *steward_str_finish(StewardCall *c, sqlite3_str *pOut) {
   int rc = sqlite3_str_errcode(pOut);
   char *z = sqlite3_str_finish(pOut);
+  if (z == NULL && rc == SQLITE_OK) z = sqlite3_mprintf("%s", ""); /* empty */
   if (c->rc == SQLITE_OK && rc == SQLITE_TOOBIG) {
     steward_fail_rc(c, rc, "the result is larger than a value may be");
   } else if (c->rc == SQLITE_OK && (rc || z == NULL)) {

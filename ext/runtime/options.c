@@ -13,21 +13,16 @@
 /* How a value should have looked; caller frees. */
 static char *option_wanted(StewardCall *c, const StewardOption *o) {
   switch (o->eType) {
-    case STEWARD_OPT_INT:
-      return steward_mprintf(c, "an integer within %lld..%lld", o->iMin,
-                             o->iMax);
-    case STEWARD_OPT_BOOL:
-      return steward_mprintf(c, "true or false");
-    case STEWARD_OPT_DURATION:
-      return steward_mprintf(
-          c, "milliseconds or a duration like '15m', within %lld..%lld ms",
-          o->iMin, o->iMax);
-    case STEWARD_OPT_TEXT:
-      return steward_mprintf(c, "text");
-    case STEWARD_OPT_WORD:
-      return steward_mprintf(c, "one of %s", o->zWords);
-    default:
-      return steward_mprintf(c, "JSON");
+  case STEWARD_OPT_INT:
+    return steward_mprintf(c, "an integer within %lld..%lld", o->iMin, o->iMax);
+  case STEWARD_OPT_BOOL: return steward_mprintf(c, "true or false");
+  case STEWARD_OPT_DURATION:
+    return steward_mprintf(
+        c, "milliseconds or a duration like '15m', within %lld..%lld ms",
+        o->iMin, o->iMax);
+  case STEWARD_OPT_TEXT: return steward_mprintf(c, "text");
+  case STEWARD_OPT_WORD: return steward_mprintf(c, "one of %s", o->zWords);
+  default: return steward_mprintf(c, "JSON");
   }
 }
 
@@ -64,18 +59,17 @@ static int option_integer(const StewardOption *o, const char *zJsonType,
   int n = sqlite3_value_bytes(v);
   *piOut = sqlite3_value_int64(v);
   switch (o->eType) {
-    case STEWARD_OPT_BOOL: /* json_each gives true and false as 1 and 0 */
-      return (bInt || strcmp(zJsonType, "true") == 0 ||
-              strcmp(zJsonType, "false") == 0) &&
-             (*piOut == 0 || *piOut == 1);
-    case STEWARD_OPT_WORD:
-      *piOut = bText && z ? word_index(o->zWords, z) : -1;
-      return *piOut >= 0;
-    case STEWARD_OPT_DURATION:
-      if (bText && (z == NULL || steward_duration(z, n, piOut))) return 0;
-      return (bInt || bText) && *piOut >= o->iMin && *piOut <= o->iMax;
-    default:
-      return bInt && *piOut >= o->iMin && *piOut <= o->iMax;
+  case STEWARD_OPT_BOOL: /* json_each gives true and false as 1 and 0 */
+    return (bInt || strcmp(zJsonType, "true") == 0 ||
+            strcmp(zJsonType, "false") == 0) &&
+           (*piOut == 0 || *piOut == 1);
+  case STEWARD_OPT_WORD:
+    *piOut = bText && z ? word_index(o->zWords, z) : -1;
+    return *piOut >= 0;
+  case STEWARD_OPT_DURATION:
+    if (bText && (z == NULL || steward_duration(z, n, piOut))) return 0;
+    return (bInt || bText) && *piOut >= o->iMin && *piOut <= o->iMax;
+  default: return bInt && *piOut >= o->iMin && *piOut <= o->iMax;
   }
 }
 
@@ -144,8 +138,7 @@ static void take_option(StewardCall *c, sqlite3_stmt *pRow,
   if (i == nOption) {
     fail_unknown(c, zKey, aOption, nOption);
   } else if (*pmSeen & (1u << i)) {
-    steward_fail(c, STEWARD_INVALID_ARGUMENT, "option %s is given twice",
-                 zKey);
+    steward_fail(c, STEWARD_INVALID_ARGUMENT, "option %s is given twice", zKey);
   } else {
     *pmSeen |= 1u << i;
     set_option(c, &aOption[i], pRow, pOut);

@@ -56,8 +56,8 @@ static int rows_grow(StewardCall *c, StewardRows *r) {
   Cell *aNew;
   int nAlloc = r->nAlloc ? r->nAlloc * 2 : 16;
   if (r->nRow < r->nAlloc) return SQLITE_OK;
-  aNew = sqlite3_realloc64(
-      r->aCell, sizeof(Cell) * (size_t)nAlloc * (size_t)r->nColumn);
+  aNew = sqlite3_realloc64(r->aCell,
+                           sizeof(Cell) * (size_t)nAlloc * (size_t)r->nColumn);
   if (aNew == NULL) {
     steward_fail_nomem(c);
     return SQLITE_NOMEM;
@@ -68,7 +68,7 @@ static int rows_grow(StewardCall *c, StewardRows *r) {
 }
 
 /* Add a row: zFmt has a letter per column: i int, l i64, d double, t text
-** (copied; NULL allowed), v value (copied), n NULL.  Missing columns are NULL. */
+** (copied; NULL allowed), v value (copied), n NULL.  Missing columns: NULL. */
 void steward_row(StewardCall *c, StewardRows *r, const char *zFmt, ...) {
   va_list ap;
   Cell *aCell;
@@ -79,7 +79,7 @@ void steward_row(StewardCall *c, StewardRows *r, const char *zFmt, ...) {
   for (i = 0; i < r->nColumn; i++) aCell[i].eType = SQLITE_NULL;
   r->nRow++;
   va_start(ap, zFmt);
-  for (i = 0; zFmt[i] && i < r->nColumn; i++) {
+  for (i = 0; i < r->nColumn && zFmt[i]; i++) {
     Cell *pCell = &aCell[i];
     if (zFmt[i] == 'i') {
       pCell->eType = SQLITE_INTEGER;
@@ -223,18 +223,12 @@ static int rowsetConnect(sqlite3 *db, void *pAux, int argc,
 /* The token of a comparison that may be pushed down, or 0. */
 static char operator_token(int op) {
   switch (op) {
-    case SQLITE_INDEX_CONSTRAINT_EQ:
-      return '=';
-    case SQLITE_INDEX_CONSTRAINT_GT:
-      return '>';
-    case SQLITE_INDEX_CONSTRAINT_GE:
-      return 'g';
-    case SQLITE_INDEX_CONSTRAINT_LT:
-      return '<';
-    case SQLITE_INDEX_CONSTRAINT_LE:
-      return 'l';
-    default:
-      return 0;
+  case SQLITE_INDEX_CONSTRAINT_EQ: return '=';
+  case SQLITE_INDEX_CONSTRAINT_GT: return '>';
+  case SQLITE_INDEX_CONSTRAINT_GE: return 'g';
+  case SQLITE_INDEX_CONSTRAINT_LT: return '<';
+  case SQLITE_INDEX_CONSTRAINT_LE: return 'l';
+  default: return 0;
   }
 }
 

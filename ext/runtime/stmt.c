@@ -45,9 +45,8 @@ static int ownerConnect(sqlite3 *db, void *pAux, int argc,
                         char **pzErr) {
   OwnerTable *pNew;
   int rc = sqlite3_declare_vtab(
-      db,
-      "CREATE TABLE x(name TEXT, set_name TEXT, hot INTEGER,"
-      " source TEXT, state TEXT, runs INTEGER, sql TEXT)");
+      db, "CREATE TABLE x(name TEXT, set_name TEXT, hot INTEGER,"
+          " source TEXT, state TEXT, runs INTEGER, sql TEXT)");
   if (rc) return rc;
   sqlite3_vtab_config(db, SQLITE_VTAB_DIRECTONLY);
   pNew = sqlite3_malloc64(sizeof(*pNew));
@@ -116,8 +115,13 @@ static int ownerColumn(sqlite3_vtab_cursor *pCursor, sqlite3_context *ctx,
   int i = ((OwnerCursor *)pCursor)->i;
   const StewardSql *pSql = &steward_sql[i];
   Steward *p = ((OwnerTable *)pCursor->pVtab)->p;
-  const char *azText[] = {pSql->zName, pSql->zSet, NULL, pSql->zSource,
-                          p->aStmt[i] ? "cached" : "idle", NULL, pSql->zSql};
+  const char *azText[] = {pSql->zName,
+                          pSql->zSet,
+                          NULL,
+                          pSql->zSource,
+                          p->aStmt[i] ? "cached" : "idle",
+                          NULL,
+                          pSql->zSql};
   if (iCol == 2) {
     sqlite3_result_int(ctx, pSql->bHot);
   } else if (iCol == 5) {
@@ -157,8 +161,8 @@ int steward_statements_register(Steward *p) {
 int steward_owner_ready(Steward *p) {
   sqlite3_stmt *pStmt = NULL;
   if (p->pOwner) return 1;
-  sqlite3_prepare_v2(p->db, "SELECT 1 FROM main.steward_statements", -1,
-                     &pStmt, NULL);
+  sqlite3_prepare_v2(p->db, "SELECT 1 FROM main.steward_statements", -1, &pStmt,
+                     NULL);
   sqlite3_finalize(pStmt);
   return p->pOwner != NULL;
 }
@@ -178,8 +182,7 @@ sqlite3_stmt *steward_take(StewardCall *c, enum StewardSqlId id) {
   if (pStmt && !sqlite3_stmt_busy(pStmt)) return pStmt;
   bCache = pStmt == NULL && steward_owner_ready(p);
   rc = sqlite3_prepare_v3(p->db, steward_sql[id].zSql, -1,
-                          bCache ? SQLITE_PREPARE_PERSISTENT : 0, &pStmt,
-                          NULL);
+                          bCache ? SQLITE_PREPARE_PERSISTENT : 0, &pStmt, NULL);
   if (rc) {
     steward_fail_db(c, rc);
     return NULL;
@@ -204,25 +207,17 @@ static int bind_list(sqlite3_stmt *pStmt, const char *zFmt, va_list ap) {
   int i, rc = SQLITE_OK;
   for (i = 1; zFmt[i - 1] && rc == SQLITE_OK; i++) {
     switch (zFmt[i - 1]) {
-      case 'i':
-        rc = sqlite3_bind_int(pStmt, i, va_arg(ap, int));
-        break;
-      case 'l':
-        rc = sqlite3_bind_int64(pStmt, i, va_arg(ap, i64));
-        break;
-      case 'd':
-        rc = sqlite3_bind_double(pStmt, i, va_arg(ap, double));
-        break;
-      case 't':
-        rc = sqlite3_bind_text(pStmt, i, va_arg(ap, const char *), -1,
-                               SQLITE_STATIC);
-        break;
-      case 'v':
-        rc = sqlite3_bind_value(pStmt, i, va_arg(ap, sqlite3_value *));
-        break;
-      default:
-        assert(zFmt[i - 1] == 'n');
-        rc = sqlite3_bind_null(pStmt, i);
+    case 'i': rc = sqlite3_bind_int(pStmt, i, va_arg(ap, int)); break;
+    case 'l': rc = sqlite3_bind_int64(pStmt, i, va_arg(ap, i64)); break;
+    case 'd': rc = sqlite3_bind_double(pStmt, i, va_arg(ap, double)); break;
+    case 't':
+      rc = sqlite3_bind_text(pStmt, i, va_arg(ap, const char *), -1,
+                             SQLITE_STATIC);
+      break;
+    case 'v':
+      rc = sqlite3_bind_value(pStmt, i, va_arg(ap, sqlite3_value *));
+      break;
+    default: assert(zFmt[i - 1] == 'n'); rc = sqlite3_bind_null(pStmt, i);
     }
   }
   return rc;

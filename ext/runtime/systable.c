@@ -77,8 +77,8 @@ static void systable_set(StewardCall *c, const StewardVtab *pTab,
 }
 
 /* xUpdate of a systable. */
-int steward_systable_update(sqlite3_vtab *pVtab, int argc,
-                            sqlite3_value **argv, sqlite3_int64 *piRowid) {
+int steward_systable_update(sqlite3_vtab *pVtab, int argc, sqlite3_value **argv,
+                            sqlite3_int64 *piRowid) {
   StewardVtab *pTab = (StewardVtab *)pVtab;
   StewardCall c;
   sqlite3_value **apBind;
