@@ -16,6 +16,7 @@ PREFIX  ?= /usr/local#     # make install: below here ...
 DESTDIR ?=#                # ... inside of this staging directory
 LIBDIR  ?= $(PREFIX)/lib
 TCLDIR  ?= $(PREFIX)/lib/tcltk
+#V       = 1               # show the compilers' command lines
 #RELEASE = bookworm        # make clean-root: suite (ubuntu ones: jammy ...)
 O       ?= build#          # where objects go; variants use build/<variant>
 
@@ -24,6 +25,8 @@ WARN = -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes \
        -Wmissing-prototypes -Wno-unused-parameter
 BASE = -std=c11 -D_GNU_SOURCE -fPIC -fvisibility=hidden -MMD -MP \
        -Iext -Iext/runtime -Ibuild $(WARN)
+# No symbol may be missing at load; once loaded the code stays mapped.
+SOFLAGS = -Wl,-z,defs -Wl,-z,nodelete
 
 # -------------------------------------------------------- what there is ---
 VERSION := $(shell sed -n 's/^.define STEWARD_VERSION "\(.*\)".*/\1/p' \
@@ -41,12 +44,13 @@ TESTBIN := $(patsubst %.c,$(O)/%,$(filter-out tests/ext_%,\
              $(wildcard tests/*.c)))
 SO      := $(O)/steward.so
 RUN     := $(MAKE) --no-print-directory DEPS=skip
+say     = $(if $(V),,@echo '  $(1)';)
 NEED     = @DEPS='$(DEPS)' CC='$(CC)' sh tcl/need.sh
 
 MAKEFLAGS += --no-builtin-rules
 .SUFFIXES:
 .DELETE_ON_ERROR:
-export DEPS DB TESTS VERBOSE JOBS SEED RELEASE
+export DEPS DB TESTS VERBOSE JOBS SEED RELEASE TARGETS WORKTREE KEEP
 
 # -------------------------------- targets, from the cheapest to the dearest
 .PHONY: all
@@ -154,11 +158,12 @@ $(NEEDS): need-%:
 	$(NEED) $*
 
 $(SO): $(OBJ)
-	$(CC) -shared $(CFLAGS) $(LDFLAGS) -Wl,-z,defs,-z,nodelete -o $@ $(OBJ) $(LDLIBS)
+	$(call say,LD   $@)$(CC) -shared $(CFLAGS) $(LDFLAGS) $(SOFLAGS) -o $@ \
+	  $(OBJ) $(LDLIBS)
 
 $(O)/%.o: %.c $(O)/flags | need-build build/steward_sql.h
 	@mkdir -p $(@D)
-	$(CC) $(BASE) $(CPPFLAGS) $(CFLAGS) -c -o $@ $<
+	$(call say,CC   $@)$(CC) $(BASE) $(CPPFLAGS) $(CFLAGS) -c -o $@ $<
 
 # New flags or another compiler make everything out of date.
 FLAGS = $(CC) $(BASE) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) $(LDLIBS)
@@ -172,11 +177,13 @@ force:
 # that they ran. The directories notice files that came or went.
 build/embed.stamp: $(SQL) $(SQLDIRS) tcl/embed.tcl tcl/csource.tcl | need-build
 	@mkdir -p $(@D)
-	tclsh tcl/embed.tcl build $(SQL)
+	$(call say,TCL  build/steward_sql.[ch] build/steward_migrations.c)\
+	  tclsh tcl/embed.tcl build $(SQL)
 	@touch $@
 build/docs.stamp: $(SRC) ext vtab tcl/docs.tcl tcl/csource.tcl | need-build
 	@mkdir -p $(@D)
-	tclsh tcl/docs.tcl build/steward_help.c $(SRC)
+	$(call say,TCL  build/steward_help.c)tclsh tcl/docs.tcl \
+	  build/steward_help.c $(SRC)
 	@touch $@
 build/steward_sql.h build/steward_sql.c build/steward_migrations.c: \
     build/embed.stamp
@@ -185,20 +192,21 @@ build/steward_help.c: build/docs.stamp
 	@test -f $@ || tclsh tcl/docs.tcl $@ $(SRC)
 build/reference.md: $(SRC) ext vtab tcl/docs.tcl tcl/csource.tcl | need-docs
 	@mkdir -p $(@D)
-	tclsh tcl/docs.tcl $@ $(SRC)
+	$(call say,TCL  $@)tclsh tcl/docs.tcl $@ $(SRC)
 
 .PHONY: c-tests
 c-tests: $(TESTBIN) $(TESTLIB)
 $(TESTBIN): %: %.o
-	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $< -lsqlite3 -ldl -lpthread -lm
+	$(call say,LD   $@)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $< \
+	  -lsqlite3 -ldl -lpthread -lm
 $(TESTLIB): %.so: %.o
-	$(CC) -shared $(CFLAGS) $(LDFLAGS) -o $@ $< $(LDLIBS)
+	$(call say,LD   $@)$(CC) -shared $(CFLAGS) $(LDFLAGS) -o $@ $< $(LDLIBS)
 .SECONDARY: $(TESTBIN:=.o) $(TESTLIB:.so=.o)
 
 # Both compilers, warnings are errors here and only here.
 check-gcc check-clang: check-%: need-check $(GEN)
 	@echo "$*: everything with -Werror"
-	@$(RUN) -s O=build/check-$* CC=$* CFLAGS='-O2 -g -Werror' \
+	@$(RUN) O=build/check-$* CC=$* CFLAGS='-O2 -g -Werror' \
 	  build/check-$*/steward.so c-tests
 
 check-format: need-check
@@ -212,7 +220,7 @@ check-lines:
 check-cpp: need-check $(GEN)
 	@echo "cppcheck"
 	@cppcheck --quiet --error-exitcode=1 --std=c11 --inline-suppr \
-	  --enable=warning,performance,portability --library=posix \
+	  --enable=warning,performance,portability \
 	  --suppress=missingIncludeSystem --suppress=unknownMacro \
 	  -D__x86_64__ -D__GNUC__ -Iext -Iext/runtime -Ibuild $(CSRC)
 

@@ -660,7 +660,7 @@ static DeltaForm *open_form(StewardCall *c, const char *zTable,
   }
   if (!bKept) {
     f = delta_form_new(c, zTable);
-    if (f) rc = step_leaf(c, f, pId);
+    rc = f ? step_leaf(c, f, pId) : SQLITE_DONE;
   }
   if (f && rc != SQLITE_ROW && rc != SQLITE_DONE) steward_fail_db(c, rc);
   *pbFound = rc == SQLITE_ROW;

@@ -175,22 +175,29 @@ static void check_free(StewardCall *c, const char *zName) {
   }
 }
 
+/* Two deletions of one row each: `IN (SELECT .. LIMIT 2)` would go through a
+** temporary table, at several times the cost. */
 static void make_trigger(StewardCall *c, const Policy *p, const char *zNow) {
   char *zKey = steward_key_list(c, &p->info, "");
   char *zNot = not_new_row(c, p);
+  char *zDelete = NULL;
   if (c->rc == SQLITE_OK) {
-    steward_exec(
+    zDelete = steward_mprintf(
         c,
-        "CREATE TRIGGER main.\"%w\" AFTER INSERT ON \"%w\""
-        " WHEN EXISTS (SELECT 1 FROM \"%w\" WHERE \"%w\" <= %s)"
-        " BEGIN DELETE FROM \"%w\" WHERE (%s) IN (SELECT %s FROM \"%w\""
-        " WHERE \"%w\" <= %s AND %s ORDER BY \"%w\" LIMIT 2); END",
-        p->zTrigger, p->info.zName, p->info.zName, p->zColumn, zNow,
+        "DELETE FROM \"%w\" WHERE (%s) = (SELECT %s FROM \"%w\""
+        " WHERE \"%w\" <= %s AND %s ORDER BY \"%w\" LIMIT 1);",
         p->info.zName, zKey, zKey, p->info.zName, p->zColumn, zNow, zNot,
         p->zColumn);
+    steward_exec(c,
+                 "CREATE TRIGGER main.\"%w\" AFTER INSERT ON \"%w\""
+                 " WHEN EXISTS (SELECT 1 FROM \"%w\" WHERE \"%w\" <= %s)"
+                 " BEGIN %s %s END",
+                 p->zTrigger, p->info.zName, p->info.zName, p->zColumn, zNow,
+                 zDelete, zDelete);
   }
   sqlite3_free(zKey);
   sqlite3_free(zNot);
+  sqlite3_free(zDelete);
 }
 
 /* Where deleting a row can fail, an application's INSERT must not do it. */

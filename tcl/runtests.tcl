@@ -45,18 +45,18 @@ proc bgerror {message} {
   exit 2
 }
 
-# What is to be done: a list of {kind name path}
+# What is to be done: a list of {kind name path}; the C tests take longest
 set queue {}
-foreach path [lsort [glob -nocomplain $root/tests/*.test]] {
-  set name [file rootname [file tail $path]]
-  if {[selected $name]} { lappend queue [list test $name $path] }
-}
 foreach source [lsort [glob -nocomplain $root/tests/*.c]] {
   set name [file rootname [file tail $source]]
   if {$name in {bench fuzz} || [string match ext_* $name]} continue
   if {[selected $name] && [file executable $cdir/$name]} {
     lappend queue [list c $name $cdir/$name]
   }
+}
+foreach path [lsort [glob -nocomplain $root/tests/*.test]] {
+  set name [file rootname [file tail $path]]
+  if {[selected $name]} { lappend queue [list test $name $path] }
 }
 
 proc start {kind name path} {
@@ -100,7 +100,7 @@ proc collect {f} {
 
 # Print what a test said and count it.
 proc finished {kind name text status code ms} {
-  global passed failed skipped broken limit
+  global passed failed skipped broken
   set text [string trimright $text]
   set lines [split $text \n]
   set last [lindex $lines end]
@@ -121,7 +121,7 @@ proc finished {kind name text status code ms} {
   set why ""
   if {$status && !($counted && $x > 0)} {
     incr x
-    set why [reason $code $limit]
+    set why [reason $code $ms]
   } elseif {!$counted} {
     incr x
     set why "no summary as its last line"
@@ -149,21 +149,28 @@ proc finished {kind name text status code ms} {
 }
 
 # Why a process ended badly, from Tcl's errorCode.
-proc reason {code limit} {
+proc reason {code ms} {
+  global limit
   switch -- [lindex $code 0] {
     CHILDSTATUS {
       set status [lindex $code 2]
-      if {$status in {124 137}} { return "time-out after $limit s" }
+      if {$ms >= $limit * 1000} { return "time-out after $limit s" }
       if {$status > 128} { return "signal [expr {$status - 128}]" }
       return "exit status $status"
     }
-    CHILDKILLED { return "killed: [lindex $code 2]" }
+    CHILDKILLED {
+      if {$ms >= $limit * 1000} { return "time-out after $limit s" }
+      return "killed: [lindex $code 2]"
+    }
   }
   return "ended badly"
 }
 
 set env(VERBOSE_C) [expr {[setting VERBOSE 0] ne "0"}]
 fconfigure stdout -encoding utf-8
+# Directories of tests that were killed go with this one.
+set tmp [exec mktemp -d -t steward-tests-XXXXXX]
+set env(TMPDIR) $tmp
 set began [clock milliseconds]
 set progress 0
 set todo $queue
@@ -177,6 +184,11 @@ while {[llength $todo] || [array size running]} {
 if {[llength $queue] == 0} {
   puts "no test is called [setting TESTS {anything: tests/ is empty}]"
   incr failed
+}
+if {[setting KEEP 0] eq "0"} {
+  catch {file delete -force $tmp}
+} else {
+  puts "kept: $tmp"
 }
 puts [format "%.1f s" [expr {([clock milliseconds] - $began) / 1000.0}]]
 if {[llength $broken]} { puts "failed in: [join $broken {, }]" }

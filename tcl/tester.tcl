@@ -603,7 +603,7 @@ proc spawn_results {handles {ms 120000}} {
 
 proc spawn_kill {h} {
   if {[dict exists $tester::spawned($h) closed]} return
-  foreach pid [pid $h] { catch {exec kill -9 $pid} }
+  foreach pid [pid $h] { catch {exec sh -c "kill -9 $pid"} }
   tester::await $h {[dict exists $spawned($h) closed]} 10000
   return
 }

@@ -493,11 +493,48 @@ static int rowsetColumn(sqlite3_vtab_cursor *pBase, sqlite3_context *ctx,
   return SQLITE_OK;
 }
 
+/* FNV-1a, carried on over the type and the bytes of v. */
+static sqlite3_uint64 hash_value(sqlite3_uint64 h, sqlite3_value *v) {
+  int i, n, eType = sqlite3_value_type(v);
+  i64 iValue = eType == SQLITE_INTEGER ? sqlite3_value_int64(v) : 0;
+  double rValue = eType == SQLITE_FLOAT ? sqlite3_value_double(v) : 0.0;
+  const unsigned char *a = NULL;
+  h = (h ^ (unsigned)eType) * 0x100000001b3ULL;
+  if (eType == SQLITE_INTEGER) {
+    a = (const unsigned char *)&iValue;
+  } else if (eType == SQLITE_FLOAT) {
+    a = (const unsigned char *)&rValue;
+  } else if (eType != SQLITE_NULL) {
+    a = sqlite3_value_blob(v);
+  }
+  n = eType <= SQLITE_FLOAT ? 8 : sqlite3_value_bytes(v);
+  for (i = 0; a && i < n; i++) h = (h ^ a[i]) * 0x100000001b3ULL;
+  return h;
+}
+
+/* SQLite runs `a = 1 OR b = 2` as two scans and drops the rowids that it has
+** seen, so a rowid must be the row's own in every scan of a statement: a hash
+** of what the row says, as no two rows of a table say the same.  Rows made in C
+** keep their number under the same arguments. */
 static int rowsetRowid(sqlite3_vtab_cursor *pBase, sqlite3_int64 *piRowid) {
   RowsetCursor *pCur = (RowsetCursor *)pBase;
   const StewardVtab *pTab = (StewardVtab *)pBase->pVtab;
-  *piRowid = pTab->pTable->zBacking ? sqlite3_column_int64(pCur->pStmt, 0)
-                                    : pCur->iRow;
+  sqlite3_uint64 h = 0xcbf29ce484222325ULL;
+  int i, nArg = pTab->pTable->nArg;
+  if (pTab->pTable->zBacking) {
+    *piRowid = sqlite3_column_int64(pCur->pStmt, 0);
+    return SQLITE_OK;
+  }
+  for (i = 0; pCur->apArg && i < nArg; i++) {
+    if (pCur->apArg[i]) h = hash_value(h + (unsigned)i, pCur->apArg[i]);
+  }
+  for (i = 0; pCur->pStmt && i < pTab->nColumn - nArg; i++) {
+    h = hash_value(h, sqlite3_column_value(pCur->pStmt, i));
+  }
+  if (pCur->pStmt == NULL) {
+    h = nArg ? (h + (sqlite3_uint64)pCur->iRow) : (sqlite3_uint64)pCur->iRow;
+  }
+  *piRowid = (i64)h;
   return SQLITE_OK;
 }
 

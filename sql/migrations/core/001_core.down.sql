@@ -6,6 +6,7 @@ DROP TRIGGER IF EXISTS steward_log_append_only;
 DROP TRIGGER IF EXISTS steward_log_retention;
 DROP TRIGGER IF EXISTS steward_log_time;
 DROP TRIGGER IF EXISTS steward_log_number;
+DROP TRIGGER IF EXISTS steward_log_topic;
 DROP TRIGGER IF EXISTS steward_log_guard;
 DROP TABLE IF EXISTS steward_cursors;
 DROP TABLE IF EXISTS steward_numbers;

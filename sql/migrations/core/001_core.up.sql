@@ -132,21 +132,30 @@ BEGIN
       OR NEW.position <> -1;
 END;
 
--- Number the message within its topic, which is made at its first message.
+-- A topic is made by its first message.
+CREATE TRIGGER IF NOT EXISTS steward_log_topic
+BEFORE INSERT ON steward_log
+WHEN NEW.topic <> ''
+ AND NOT EXISTS (SELECT 1 FROM steward_topics WHERE topic = NEW.topic)
+BEGIN
+  INSERT INTO steward_topics(topic) VALUES (NEW.topic);
+END;
+
+-- Number the message within its topic.  By VALUES: an INSERT .. SELECT that
+-- reads its own table would go through a temporary one, at five times the cost.
 CREATE TRIGGER IF NOT EXISTS steward_log_number
 AFTER INSERT ON steward_log
 BEGIN
-  INSERT INTO steward_topics(topic)
-  SELECT NEW.topic
-   WHERE NOT EXISTS (SELECT 1 FROM steward_topics WHERE topic = NEW.topic);
   INSERT INTO steward_numbers(topic_id, number, position)
-  SELECT t.topic_id,
-         1 + coalesce((SELECT n.number FROM steward_numbers AS n
-                        WHERE n.topic_id = t.topic_id
-                        ORDER BY n.number DESC LIMIT 1), t.floor_number),
-         NEW.position
-    FROM steward_topics AS t
-   WHERE t.topic = NEW.topic;
+  VALUES (
+    (SELECT topic_id FROM steward_topics WHERE topic = NEW.topic),
+    1 + coalesce(
+      (SELECT number FROM steward_numbers
+        WHERE topic_id = (SELECT topic_id FROM steward_topics
+                           WHERE topic = NEW.topic)
+        ORDER BY number DESC LIMIT 1),
+      (SELECT floor_number FROM steward_topics WHERE topic = NEW.topic)),
+    NEW.position);
 END;
 
 -- A plain INSERT leaves the time to us.

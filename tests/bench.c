@@ -1,0 +1,303 @@
+/*
+** bench.c - what the library's statements cost beside bare SQL.
+**
+**     bench steward.so [quick] [--json FILE]
+**
+** A case has two sides, A (the library) and B (what it is compared with), both
+** prepared in one process and run alternately in small blocks.  The ratio of
+** two neighbouring blocks is one sample; printed are its median and the 10th
+** and 90th percentile, with the median time of one operation of each side.
+** Absolute times depend on the machine, ratios much less.
+*/
+#include <sqlite3.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+static const char *zLibrary;
+static char zTrivial[400];
+static char zFile[64];
+static int nSample = 101;
+static FILE *pJson;
+static int nPrinted;
+
+static double now_us(void) {
+  struct timespec ts;
+  clock_gettime(CLOCK_MONOTONIC, &ts);
+  return (double)ts.tv_sec * 1e6 + (double)ts.tv_nsec / 1e3;
+}
+
+static void die(sqlite3 *db, const char *zWhat) {
+  printf("bench: %s: %s\n", zWhat, sqlite3_errmsg(db));
+  exit(1);
+}
+
+static void exec(sqlite3 *db, const char *zSql) {
+  if (sqlite3_exec(db, zSql, NULL, NULL, NULL)) die(db, zSql);
+}
+
+static void load(sqlite3 *db, const char *zExtension) {
+  char *zErr = NULL;
+  sqlite3_db_config(db, SQLITE_DBCONFIG_ENABLE_LOAD_EXTENSION, 1, (int *)0);
+  if (sqlite3_load_extension(db, zExtension, NULL, &zErr)) die(db, zErr);
+}
+
+static void remove_files(void) {
+  static const char *const azSuffix[] = {"", "-wal", "-shm", "-journal"};
+  char z[80];
+  int i;
+  for (i = 0; i < 4; i++) {
+    snprintf(z, sizeof(z), "%s%s", zFile, azSuffix[i]);
+    unlink(z);
+  }
+}
+
+/* A fresh file with the library and all sets, in WAL mode. */
+static sqlite3 *open_fresh(const char *zSetup) {
+  sqlite3 *db = NULL;
+  remove_files();
+  if (sqlite3_open(zFile, &db)) die(db, zFile);
+  load(db, zLibrary);
+  exec(db, "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;"
+           "SELECT migrate_up('all')");
+  exec(db, zSetup);
+  return db;
+}
+
+static sqlite3_stmt *prepare(sqlite3 *db, const char *zSql) {
+  sqlite3_stmt *pStmt = NULL;
+  if (sqlite3_prepare_v3(db, zSql, -1, SQLITE_PREPARE_PERSISTENT, &pStmt,
+                         NULL)) {
+    die(db, zSql);
+  }
+  return pStmt;
+}
+
+static int compare(const void *a, const void *b) {
+  double x = *(const double *)a, y = *(const double *)b;
+  return x < y ? -1 : x > y;
+}
+
+static double percentile(double *a, int n, int iPercent) {
+  qsort(a, (size_t)n, sizeof(double), compare);
+  return a[(n - 1) * iPercent / 100];
+}
+
+/* Print a case; aA and aB are times of one operation, in microseconds. */
+static void report(const char *zName, double *aA, double *aB, int n) {
+  double *aRatio = malloc(sizeof(double) * (size_t)n);
+  double r10, r50, r90;
+  int i;
+  for (i = 0; i < n; i++) aRatio[i] = aA[i] / aB[i];
+  r10 = percentile(aRatio, n, 10);
+  r50 = percentile(aRatio, n, 50);
+  r90 = percentile(aRatio, n, 90);
+  printf("%-46s %7.2f  %6.2f..%-6.2f %9.2f %9.2f\n", zName, r50, r10, r90,
+         percentile(aA, n, 50), percentile(aB, n, 50));
+  fflush(stdout);
+  if (pJson) {
+    fprintf(pJson,
+            "%s{\"case\":\"%s\",\"ratio\":%.4f,\"p10\":%.4f,\"p90\":%.4f,"
+            "\"a_us\":%.3f,\"b_us\":%.3f}",
+            nPrinted++ ? ",\n" : "", zName, r50, r10, r90,
+            percentile(aA, n, 50), percentile(aB, n, 50));
+  }
+  free(aRatio);
+}
+
+/* Run a statement nOp times; microseconds for one. */
+static double block(sqlite3 *db, sqlite3_stmt *pStmt, int nOp) {
+  double t = now_us();
+  int i, rc;
+  for (i = 0; i < nOp; i++) {
+    while ((rc = sqlite3_step(pStmt)) == SQLITE_ROW) {
+    }
+    if (rc != SQLITE_DONE) die(db, sqlite3_sql(pStmt));
+    sqlite3_reset(pStmt);
+  }
+  return (now_us() - t) / nOp;
+}
+
+/* The usual case: two statements on one connection. */
+typedef struct Case {
+  const char *zName;
+  const char *zSetup;
+  const char *zA;
+  const char *zB;
+  int bTransaction; /* one transaction around each block */
+  int nOp;
+} Case;
+
+static void run_case(const Case *k) {
+  sqlite3 *db = open_fresh(k->zSetup);
+  sqlite3_stmt *pA = prepare(db, k->zA), *pB = prepare(db, k->zB);
+  double *aA = malloc(sizeof(double) * (size_t)nSample);
+  double *aB = malloc(sizeof(double) * (size_t)nSample);
+  int i;
+  for (i = -3; i < nSample; i++) {
+    double a, b;
+    if (k->bTransaction) exec(db, "BEGIN IMMEDIATE");
+    a = block(db, pA, k->nOp);
+    b = block(db, pB, k->nOp);
+    if (k->bTransaction) exec(db, "COMMIT");
+    if (i < 0) continue; /* warm up */
+    aA[i] = a;
+    aB[i] = b;
+  }
+  report(k->zName, aA, aB, nSample);
+  sqlite3_finalize(pA);
+  sqlite3_finalize(pB);
+  free(aA);
+  free(aB);
+  sqlite3_close(db);
+}
+
+#define PAYLOAD "'" P50 P50 P50 "'"
+#define P50 "0123456789012345678901234567890123456789012345678."
+#define BARE                                                                   \
+  "CREATE TABLE bare(id INTEGER PRIMARY KEY, topic TEXT, payload, at);"
+#define PUBLISH "SELECT delivery_publish('t', " PAYLOAD ")"
+#define INSERT_BARE                                                            \
+  "INSERT INTO bare(topic, payload, at) VALUES ('t', " PAYLOAD ", 1)"
+#define SUBSCRIBERS(n)                                                         \
+  "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i "    \
+  "< " n ") SELECT sum(delivery_subscribe('w' || i, 't')) FROM n;"
+#define MESSAGES(n)                                                            \
+  "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i "    \
+  "< " n ") INSERT INTO steward_log(topic, payload) SELECT 't', " PAYLOAD      \
+  " FROM n;"
+
+/* A chain of deltas under base 1, beside 5,000 other bases. */
+#define CHAIN(n)                                                               \
+  "INSERT INTO workspaces(id, name) VALUES (x'00', 'w');"                      \
+  "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i "    \
+  "<= 5000) INSERT INTO http(id, workspace_id, name, url, method) SELECT "     \
+  "10000 + i, x'00', 'n', 'u', 'GET' FROM n;"                                  \
+  "INSERT INTO http(id, workspace_id, name, url, method) VALUES (1, x'00', "   \
+  "'n', 'u', 'GET');"                                                          \
+  "WITH RECURSIVE n(i) AS (SELECT 2 UNION ALL SELECT i + 1 FROM n WHERE i "    \
+  "<= " n ") INSERT INTO http(id, workspace_id, name, url, method, is_delta,"  \
+  " parent_http_id, delta_name) SELECT i, x'00', 'n', 'u', 'GET', 1, i - 1,"   \
+  " 'd' || i FROM n;"
+#define CTE                                                                    \
+  "WITH RECURSIVE delta_chain AS (SELECT h.id, h.name, h.url, h.method, "      \
+  "h.description, h.updated_at, 0 as level FROM http h WHERE h.id = 1 AND "    \
+  "h.is_delta = FALSE UNION ALL SELECT d.id, COALESCE(d.delta_name, "          \
+  "dc.name), COALESCE(d.delta_url, dc.url), COALESCE(d.delta_method, "         \
+  "dc.method), COALESCE(d.delta_description, dc.description), "                \
+  "d.updated_at, dc.level + 1 FROM http d INNER JOIN delta_chain dc ON "       \
+  "d.parent_http_id = dc.id WHERE d.is_delta = TRUE AND d.parent_http_id = "   \
+  "dc.id AND d.updated_at <= 9999999999) SELECT id, name, url, method, "       \
+  "description, updated_at FROM delta_chain ORDER BY level DESC LIMIT 1"
+#define SESSIONS                                                               \
+  "CREATE TABLE a(id INTEGER PRIMARY KEY, u, at INTEGER);"                     \
+  "CREATE TABLE b(id INTEGER PRIMARY KEY, u, at INTEGER);"                     \
+  "CREATE INDEX b_at ON b(at) WHERE at IS NOT NULL;"                           \
+  "SELECT ttl_attach('a', 'at', '{\"unit\":\"s\"}');"
+
+static const Case aCase[] = {
+    {"publish : bare insert, autocommit", BARE, PUBLISH, INSERT_BARE, 0, 20},
+    {"publish : bare insert, one transaction", BARE, PUBLISH, INSERT_BARE, 1,
+     100},
+    {"the same with 100 subscribers", BARE SUBSCRIBERS("100"), PUBLISH,
+     INSERT_BARE, 1, 100},
+    {"the same with 10,000 subscribers", BARE SUBSCRIBERS("10000"), PUBLISH,
+     INSERT_BARE, 1, 100},
+    {"the same with 200,000 old messages", BARE MESSAGES("200000"), PUBLISH,
+     INSERT_BARE, 1, 100},
+    {"next of 100 : bare keyed read of 100",
+     BARE
+     "SELECT delivery_subscribe('w', 't', '{\"max_pending\":0}');" MESSAGES(
+         "20000") "INSERT INTO bare(topic, payload, at) SELECT topic, payload,"
+                  " published_at FROM steward_log",
+     "SELECT position, payload FROM delivery_next('w', 100)",
+     "SELECT id, payload FROM bare WHERE id > 0 ORDER BY id LIMIT 100", 0, 20},
+    {"delta_resolve, chain of 3 : the seed's CTE", CHAIN("3"),
+     "SELECT delta_resolve('http', 4)", CTE, 0, 50},
+    {"delta_resolve, chain of 10 : the seed's CTE", CHAIN("10"),
+     "SELECT delta_resolve('http', 11)", CTE, 0, 50},
+    {"chain of 3 after ANALYZE : the seed's CTE", CHAIN("3") "ANALYZE",
+     "SELECT delta_resolve('http', 4)", CTE, 0, 20},
+    {"perf_record : bare insert, one transaction",
+     "CREATE TABLE bare(id INTEGER PRIMARY KEY, p TEXT, n TEXT, v REAL, u TEXT,"
+     " t TEXT, c TEXT); CREATE INDEX bare_p ON bare(p); CREATE INDEX bare_n ON"
+     " bare(n, t)",
+     "SELECT perf_record('m', 1.5)",
+     "INSERT INTO bare(p, n, v, u, t) VALUES ('/tmp/x', 'm', 1.5, 'count',"
+     " datetime('now'))",
+     1, 100},
+    {"insert, attached, nothing due : same index", SESSIONS,
+     "INSERT INTO a(u, at) VALUES ('x', 9999999999)",
+     "INSERT INTO b(u, at) VALUES ('x', 9999999999)", 1, 100},
+    {"insert, attached, one due each : same index",
+     SESSIONS "SELECT ttl_attach('a', 'at', '{\"unit\":\"s\"}')",
+     "INSERT INTO a(u, at) VALUES ('x', 1)",
+     "INSERT INTO b(u, at) VALUES ('x', 1)", 1, 100},
+    {"steward_setting : bare keyed read", "",
+     "SELECT steward_setting('log_max_rows')",
+     "SELECT value FROM steward_config WHERE name = 'log_max_rows'", 1, 100},
+};
+
+/* Loading: a fresh connection each time. */
+static double load_once(const char *zExtension) {
+  sqlite3 *db = NULL;
+  double t;
+  sqlite3_open(":memory:", &db);
+  t = now_us();
+  load(db, zExtension);
+  t = now_us() - t;
+  sqlite3_close(db);
+  return t;
+}
+
+static void run_load(void) {
+  double *aA = malloc(sizeof(double) * (size_t)nSample);
+  double *aB = malloc(sizeof(double) * (size_t)nSample);
+  sqlite3 *keep = NULL;
+  int i;
+  sqlite3_open(":memory:", &keep); /* keeps both mapped */
+  load(keep, zTrivial);
+  for (i = 0; i < nSample; i++) {
+    aA[i] = load_once(zLibrary);
+    aB[i] = load_once(zTrivial);
+  }
+  report("load : load of a trivial extension", aA, aB, nSample);
+  sqlite3_close(keep);
+  free(aA);
+  free(aB);
+}
+
+int main(int argc, char **argv) {
+  const char *zSlash = strrchr(argv[0], '/');
+  int i, fd;
+  zLibrary = argc > 1 ? argv[1] : "build/steward.so";
+  for (i = 2; i < argc; i++) {
+    if (strcmp(argv[i], "quick") == 0) nSample = 15;
+    if (strcmp(argv[i], "--json") == 0 && i + 1 < argc) {
+      pJson = fopen(argv[++i], "w");
+    }
+  }
+  snprintf(zTrivial, sizeof(zTrivial), "%.*sext_trivial.so",
+           zSlash ? (int)(zSlash - argv[0]) + 1 : 0, argv[0]);
+  snprintf(zFile, sizeof(zFile), "/tmp/steward-bench-XXXXXX");
+  fd = mkstemp(zFile);
+  if (fd >= 0) close(fd);
+  printf("SQLite %s, WAL, synchronous=NORMAL, payload 150 bytes, %d pairs of"
+         " blocks\n",
+         sqlite3_libversion(), nSample);
+  printf("%-46s %7s  %-14s %9s %9s\n", "case (A : B)", "A/B", "p10..p90",
+         "A us", "B us");
+  if (pJson) fprintf(pJson, "[");
+  run_load();
+  for (i = 0; i < (int)(sizeof(aCase) / sizeof(aCase[0])); i++) {
+    run_case(&aCase[i]);
+  }
+  if (pJson) {
+    fprintf(pJson, "]\n");
+    fclose(pJson);
+  }
+  remove_files();
+  return 0;
+}
