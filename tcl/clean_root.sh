@@ -1,13 +1,16 @@
 #!/bin/sh
 # clean_root.sh: prove that `make demo` and `make test` are each enough on a
-# bare system. Makes a root with debootstrap (only git and make are added),
-# clones what is committed into it, and runs the two there.
+# bare system. Makes a root with debootstrap, with git and make and nothing
+# else; clones what is committed into it and runs the two there, each in a
+# fresh copy of the bare root.
 #
-#   sh tcl/clean_root.sh          RELEASE=bookworm: the suite (default: this
-#                                 system's); KEEP=1 keeps the root
+#   sh tcl/clean_root.sh       RELEASE=bookworm  the suite (this system's)
+#                              TARGETS="demo test"  what is to be proved
+#                              WORKTREE=1  take the working tree as it is
+#                              KEEP=1  keep the root
 #
-# Mirror and keys are those that apt uses here. An Ubuntu suite needs Ubuntu's
-# mirror and keyring; where they cannot be had, the script says so and stops.
+# Mirror, keys and proxy are those that apt uses here. An Ubuntu suite needs
+# Ubuntu's mirror and keyring; where they cannot be had, the script says so.
 set -eu
 
 say() { echo "clean-root: $*"; }
@@ -19,75 +22,127 @@ fi
 
 . /etc/os-release
 release=${RELEASE:-${VERSION_CODENAME:-bookworm}}
+targets=${TARGETS:-demo test}
 source=$(pwd)
-root=$(mktemp -d "${TMPDIR:-/tmp}/steward-root-XXXXXX")
+work=$(mktemp -d "${TMPDIR:-/tmp}/steward-root-XXXXXX")
+root=$work/root
+PATH=$PATH:/usr/sbin:/sbin
 
+# What is mounted is mounted in namespaces that end with their command, so
+# nothing but files of ours is ever below $work.
 finish() {
-  for dir in dev/pts dev proc; do
-    umount "$root/$dir" 2>/dev/null || true
-  done
-  [ -n "${KEEP:-}" ] || rm -rf --one-file-system "$root"
+  if grep -q " $work" /proc/mounts; then
+    say "something is still mounted below $work: not removed"
+  elif [ -n "${KEEP:-}" ]; then
+    say "kept: $work"
+  else
+    rm -rf --one-file-system "$work"
+  fi
 }
-trap finish EXIT INT TERM
+trap finish EXIT
+trap 'exit 1' INT TERM HUP
 
-# The mirror that apt has for the suite: deb822 files first, then one-line ones.
+# The mirror that apt has for the suite: deb822 files first, then one-line
+# ones.
 mirror=$(cat /etc/apt/sources.list.d/*.sources 2>/dev/null |
   awk '/^URIs:/ { uri = $2 } /^Suites:/ { print uri, $0 }' |
   grep -w "$release" | awk '{ print $1; exit }')
 [ -n "$mirror" ] || mirror=$(grep -hE "^deb .* $release( |\$)" \
   /etc/apt/sources.list /etc/apt/sources.list.d/*.list 2>/dev/null |
   sed 's/\[[^]]*\]//' | awk '{ print $2; exit }')
+
+script=''
 case $release in
   focal|jammy|noble|oracular|plucky|questing)
+    system=Ubuntu
     mirror=${mirror:-http://archive.ubuntu.com/ubuntu}
     keyring=/usr/share/keyrings/ubuntu-archive-keyring.gpg
     components=main,universe
+    if [ ! -f "$keyring" ]; then
+      say "installing with apt-get: ubuntu-keyring"
+      DEBIAN_FRONTEND=noninteractive apt-get -q -y install ubuntu-keyring \
+        >"$work/log" 2>&1 || true
+    fi
+    # an older debootstrap does not know the newest names, but their script
+    [ -f "/usr/share/debootstrap/scripts/$release" ] ||
+      script=/usr/share/debootstrap/scripts/gutsy
     ;;
   *)
+    system=Debian
     mirror=${mirror:-http://deb.debian.org/debian}
     keyring=/usr/share/keyrings/debian-archive-keyring.gpg
     components=main
     ;;
 esac
 if [ ! -f "$keyring" ]; then
-  say "no $keyring: the suite $release cannot be verified here, so it was" \
-    "not tried"
+  say "NOT POSSIBLE: no $keyring here, so that $release cannot be verified"
   exit 1
 fi
 
-say "debootstrap $release from apt's mirror"
-PATH=$PATH:/usr/sbin
-if ! debootstrap --variant=minbase --components="$components" \
-    --include=git,make --keyring="$keyring" "$release" "$root" "$mirror" \
-    >"$root.log" 2>&1; then
-  tail -n 5 "$root.log"
-  say "debootstrap of $release failed: mirror or suite out of reach"
-  rm -f "$root.log"
+# Run a command with the root's /proc and /dev mounted, for as long as it
+# runs; without them where mounting is not allowed.
+in_root() {
+  tree=$1
+  shift
+  if unshare --mount true 2>/dev/null; then
+    # shellcheck disable=SC2016
+    unshare --mount sh -c 'mount -t proc proc "$1/proc" &&
+      mount --rbind /dev "$1/dev"; tree=$1; shift; exec chroot "$tree" "$@"' \
+      sh "$tree" "$@"
+  else
+    chroot "$tree" "$@"
+  fi
+}
+
+say "$system $release by debootstrap from apt's mirror"
+began=$(date +%s)
+# shellcheck disable=SC2086
+if ! unshare --mount debootstrap --variant=minbase \
+    --components="$components" --include=git,make --keyring="$keyring" \
+    "$release" "$root" "$mirror" $script >"$work/log" 2>&1; then
+  tail -n 5 "$work/log"
+  say "NOT POSSIBLE: debootstrap of $release failed: mirror or suite out of" \
+    "reach, or a debootstrap too old for it"
   exit 1
 fi
-rm -f "$root.log"
-cp /etc/resolv.conf "$root/etc/resolv.conf"
-mount -t proc proc "$root/proc"
-mount --bind /dev "$root/dev"
+say "the root is there after $(($(date +%s) - began)) s"
+
+# The network as this system has it: names, proxy, and whether apt is to
+# mind dates (a mirror may be a snapshot).
+rm -f "$root/etc/resolv.conf"
+cp -L /etc/resolv.conf "$root/etc/resolv.conf"
+apt-config dump | grep -iE '^Acquire::([a-z]+::Proxy|Check-)' \
+  >"$root/etc/apt/apt.conf.d/90host" || true
 
 # What is committed, as a stranger gets it.
-git clone -q "$source" "$root/steward"
+if [ -n "${WORKTREE:-}" ]; then
+  say "the working tree, with what is not committed"
+  mkdir "$root/steward"
+  git ls-files -co --exclude-standard | tar cf - -T - |
+    tar xf - -C "$root/steward"
+else
+  git clone -q --no-hardlinks "$source" "$root/steward"
+fi
 
-# Run a target in the root, in a fresh copy of the source tree.
 failed=0
-prove() {
-  start=$(date +%s)
-  if chroot "$root" env -i HOME=/root PATH=/usr/sbin:/usr/bin:/sbin:/bin \
-      LANG=C.UTF-8 sh -c "cd /steward && git clean -qfdx && make $1"; then
+results=''
+for target in $targets; do
+  say "make $target"
+  tree=$work/$target
+  cp -a "$root" "$tree"
+  began=$(date +%s)
+  if in_root "$tree" env -i HOME=/root LANG=C.UTF-8 \
+      PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
+      http_proxy="${http_proxy:-}" https_proxy="${https_proxy:-}" \
+      make -C /steward "$target"; then
     word=PASS
   else
     word=FAIL
     failed=1
   fi
-  results="${results:-}
-clean-root: $word  make $1  ($(($(date +%s) - start)) s)"
-}
-prove demo
-prove test
+  results="$results
+clean-root: $word  $system $release  make $target  $(($(date +%s) - began)) s"
+  [ -n "${KEEP:-}" ] || rm -rf --one-file-system "$tree"
+done
 echo "$results"
 exit "$failed"
