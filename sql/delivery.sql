@@ -23,13 +23,15 @@ SELECT ?1, ?2,
               FROM main.steward_topics AS t WHERE t.topic = ?2
             UNION ALL
             SELECT h.topic_id,
-                   iif(n.position <= ?6 OR ?5 <> 2, n.number, h.low),
-                   iif(n.position <= ?6 OR ?5 <> 2, h.high, n.number - 1)
-              FROM half AS h
-             CROSS JOIN main.steward_numbers AS n
-                ON n.topic_id = h.topic_id
-               AND n.number = (h.low + h.high + 1) / 2
-             WHERE h.low < h.high)
+                   iif(?5 <> 2 OR (SELECT n.position FROM main.steward_numbers AS n
+                         WHERE n.topic_id = h.topic_id
+                           AND n.number = (h.low + h.high + 1) / 2) <= ?6,
+                       (h.low + h.high + 1) / 2, h.low),
+                   iif(?5 <> 2 OR (SELECT n.position FROM main.steward_numbers AS n
+                         WHERE n.topic_id = h.topic_id
+                           AND n.number = (h.low + h.high + 1) / 2) <= ?6,
+                       h.high, (h.low + h.high + 1) / 2 - 1)
+              FROM half AS h WHERE h.low < h.high)
           SELECT low FROM half WHERE low = high), 0),
        iif(?3 < 0, ?4, ?3), ?7, ?7
  WHERE true
@@ -62,13 +64,15 @@ UPDATE main.steward_cursors AS c
                  (WITH RECURSIVE half(low, high) AS (
                     SELECT max(s.acked_number, s.floor_number), s.last_number
                     UNION ALL
-                    SELECT iif(n.position <= ?2, n.number, h.low),
-                           iif(n.position <= ?2, h.high, n.number - 1)
-                      FROM half AS h
-                     CROSS JOIN main.steward_numbers AS n
-                        ON n.topic_id = s.topic_id
-                       AND n.number = (h.low + h.high + 1) / 2
-                     WHERE h.low < h.high)
+                    SELECT iif((SELECT n.position FROM main.steward_numbers AS n
+                                 WHERE n.topic_id = s.topic_id
+                                   AND n.number = (h.low + h.high + 1) / 2) <= ?2,
+                               (h.low + h.high + 1) / 2, h.low),
+                           iif((SELECT n.position FROM main.steward_numbers AS n
+                                 WHERE n.topic_id = s.topic_id
+                                   AND n.number = (h.low + h.high + 1) / 2) <= ?2,
+                               h.high, (h.low + h.high + 1) / 2 - 1)
+                      FROM half AS h WHERE h.low < h.high)
                   SELECT low FROM half WHERE low = high), 0)) AS number
           FROM (SELECT k.cursor_id, k.acked_number, k.max_pending, t.topic_id,
                        coalesce(t.floor_number, 0) AS floor_number,
@@ -78,7 +82,10 @@ UPDATE main.steward_cursors AS c
                                   ORDER BY n.number DESC LIMIT 1),
                                 t.floor_number, 0) AS last_number
                   FROM main.steward_cursors AS k
-                  LEFT JOIN main.steward_topics AS t ON t.topic = k.topic
+                       INDEXED BY sqlite_autoindex_steward_cursors_1
+                  LEFT JOIN main.steward_topics AS t
+                       INDEXED BY sqlite_autoindex_steward_topics_1
+                    ON t.topic = k.topic
                  WHERE k.consumer = ?1) AS s) AS d
  WHERE c.cursor_id = d.cursor_id
    AND c.acked_position < ?2
@@ -102,13 +109,15 @@ SELECT s.topic_id,
                     SELECT max(b.acked_number, b.floor_number), b.last_number
                      WHERE ?2 > b.acked_position
                     UNION ALL
-                    SELECT iif(n.position <= ?2, n.number, h.low),
-                           iif(n.position <= ?2, h.high, n.number - 1)
-                      FROM half AS h
-                     CROSS JOIN main.steward_numbers AS n
-                        ON n.topic_id = b.topic_id
-                       AND n.number = (h.low + h.high + 1) / 2
-                     WHERE h.low < h.high)
+                    SELECT iif((SELECT n.position FROM main.steward_numbers AS n
+                                 WHERE n.topic_id = b.topic_id
+                                   AND n.number = (h.low + h.high + 1) / 2) <= ?2,
+                               (h.low + h.high + 1) / 2, h.low),
+                           iif((SELECT n.position FROM main.steward_numbers AS n
+                                 WHERE n.topic_id = b.topic_id
+                                   AND n.number = (h.low + h.high + 1) / 2) <= ?2,
+                               h.high, (h.low + h.high + 1) / 2 - 1)
+                      FROM half AS h WHERE h.low < h.high)
                   SELECT low FROM half WHERE low = high), 0)) AS low
           FROM (SELECT k.acked_number, k.acked_position, k.max_pending,
                        t.topic_id, t.floor_number,
@@ -118,7 +127,10 @@ SELECT s.topic_id,
                                   ORDER BY n.number DESC LIMIT 1),
                                 t.floor_number) AS last_number
                   FROM main.steward_cursors AS k
-                  JOIN main.steward_topics AS t ON t.topic = k.topic
+                       INDEXED BY sqlite_autoindex_steward_cursors_1
+                  JOIN main.steward_topics AS t
+                       INDEXED BY sqlite_autoindex_steward_topics_1
+                    ON t.topic = k.topic
                  WHERE k.consumer = ?1) AS b) AS s;
 
 -- name: delivery_rows hot
@@ -135,7 +147,9 @@ SELECT l.position, n.number, l.topic, l.key, l.payload, l.headers,
 SELECT k.consumer, k.topic, n.position, n.number, l.key, l.payload, l.headers,
        l.published_at
   FROM main.steward_cursors AS k
- CROSS JOIN main.steward_topics AS t ON t.topic = k.topic
+ CROSS JOIN main.steward_topics AS t
+            INDEXED BY sqlite_autoindex_steward_topics_1
+         ON t.topic = k.topic
  CROSS JOIN main.steward_numbers AS n ON n.topic_id = t.topic_id
    AND n.number > max(k.acked_number, t.floor_number,
                       iif(k.max_pending = 0, 0,

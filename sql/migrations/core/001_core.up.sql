@@ -143,6 +143,8 @@ END;
 
 -- Number the message within its topic.  By VALUES: an INSERT .. SELECT that
 -- reads its own table would go through a temporary one, at five times the cost.
+-- A trigger of the application that publishes to the same topic from inside
+-- would number the later message first.
 CREATE TRIGGER IF NOT EXISTS steward_log_number
 AFTER INSERT ON steward_log
 BEGIN
@@ -150,7 +152,9 @@ BEGIN
   VALUES (
     (SELECT topic_id FROM steward_topics WHERE topic = NEW.topic),
     1 + coalesce(
-      (SELECT number FROM steward_numbers
+      (SELECT CASE WHEN position < NEW.position THEN number
+              ELSE RAISE(ABORT, 'steward_log: a trigger on steward_log publishes to the topic that fired it: publish to another topic') END
+         FROM steward_numbers
         WHERE topic_id = (SELECT topic_id FROM steward_topics
                            WHERE topic = NEW.topic)
         ORDER BY number DESC LIMIT 1),
@@ -212,11 +216,11 @@ BEGIN
   SELECT RAISE(ABORT, 'steward_log: messages leave oldest first, and the newest stays')
    WHERE OLD.position = (SELECT max(position) FROM steward_log)
       OR OLD.position IS NOT (
-           SELECT n.position
-             FROM steward_topics AS t
-             JOIN steward_numbers AS n
-               ON n.topic_id = t.topic_id AND n.number = t.floor_number + 1
-            WHERE t.topic = OLD.topic);
+           SELECT position FROM steward_numbers
+            WHERE topic_id = (SELECT topic_id FROM steward_topics
+                               WHERE topic = OLD.topic)
+              AND number = 1 + (SELECT floor_number FROM steward_topics
+                                 WHERE topic = OLD.topic));
 END;
 
 CREATE TRIGGER IF NOT EXISTS steward_log_floor

@@ -19,13 +19,19 @@ WHEN (SELECT recorded_ts FROM steward_performance_metrics ORDER BY id LIMIT 1) <
       || ' days')
 BEGIN
   DELETE FROM steward_performance_metrics
-   WHERE id IN (SELECT id FROM (SELECT id, recorded_ts FROM steward_performance_metrics
-                                 ORDER BY id LIMIT 2)
-                 WHERE id <> NEW.id AND recorded_ts < datetime(coalesce(
+   WHERE id = (SELECT id FROM steward_performance_metrics ORDER BY id LIMIT 1)
+     AND id <> NEW.id AND recorded_ts < datetime(coalesce(
       (SELECT value / 1000 FROM steward_config WHERE name = 'clock'),
       unixepoch()), 'unixepoch', '-' || coalesce(
       (SELECT value FROM steward_config WHERE name = 'performance_retention_days'), 30)
-      || ' days'));
+      || ' days');
+  DELETE FROM steward_performance_metrics
+   WHERE id = (SELECT id FROM steward_performance_metrics ORDER BY id LIMIT 1)
+     AND id <> NEW.id AND recorded_ts < datetime(coalesce(
+      (SELECT value / 1000 FROM steward_config WHERE name = 'clock'),
+      unixepoch()), 'unixepoch', '-' || coalesce(
+      (SELECT value FROM steward_config WHERE name = 'performance_retention_days'), 30)
+      || ' days');
 END;
 
 CREATE TRIGGER IF NOT EXISTS steward_health_checks_retention
@@ -37,13 +43,19 @@ WHEN (SELECT checked_ts FROM steward_health_checks ORDER BY id LIMIT 1) < dateti
       || ' days')
 BEGIN
   DELETE FROM steward_health_checks
-   WHERE id IN (SELECT id FROM (SELECT id, checked_ts FROM steward_health_checks
-                                 ORDER BY id LIMIT 2)
-                 WHERE id <> NEW.id AND checked_ts < datetime(coalesce(
+   WHERE id = (SELECT id FROM steward_health_checks ORDER BY id LIMIT 1)
+     AND id <> NEW.id AND checked_ts < datetime(coalesce(
       (SELECT value / 1000 FROM steward_config WHERE name = 'clock'),
       unixepoch()), 'unixepoch', '-' || coalesce(
       (SELECT value FROM steward_config WHERE name = 'health_retention_days'), 7)
-      || ' days'));
+      || ' days');
+  DELETE FROM steward_health_checks
+   WHERE id = (SELECT id FROM steward_health_checks ORDER BY id LIMIT 1)
+     AND id <> NEW.id AND checked_ts < datetime(coalesce(
+      (SELECT value / 1000 FROM steward_config WHERE name = 'clock'),
+      unixepoch()), 'unixepoch', '-' || coalesce(
+      (SELECT value FROM steward_config WHERE name = 'health_retention_days'), 7)
+      || ' days');
 END;
 
 CREATE TRIGGER IF NOT EXISTS steward_vacuum_log_retention
@@ -55,11 +67,17 @@ WHEN (SELECT started_ts FROM steward_vacuum_log ORDER BY id LIMIT 1) < datetime(
       || ' days')
 BEGIN
   DELETE FROM steward_vacuum_log
-   WHERE id IN (SELECT id FROM (SELECT id, started_ts FROM steward_vacuum_log
-                                 ORDER BY id LIMIT 2)
-                 WHERE id <> NEW.id AND started_ts < datetime(coalesce(
+   WHERE id = (SELECT id FROM steward_vacuum_log ORDER BY id LIMIT 1)
+     AND id <> NEW.id AND started_ts < datetime(coalesce(
       (SELECT value / 1000 FROM steward_config WHERE name = 'clock'),
       unixepoch()), 'unixepoch', '-' || coalesce(
       (SELECT value FROM steward_config WHERE name = 'vacuum_retention_days'), 90)
-      || ' days'));
+      || ' days');
+  DELETE FROM steward_vacuum_log
+   WHERE id = (SELECT id FROM steward_vacuum_log ORDER BY id LIMIT 1)
+     AND id <> NEW.id AND started_ts < datetime(coalesce(
+      (SELECT value / 1000 FROM steward_config WHERE name = 'clock'),
+      unixepoch()), 'unixepoch', '-' || coalesce(
+      (SELECT value FROM steward_config WHERE name = 'vacuum_retention_days'), 90)
+      || ' days');
 END;
