@@ -696,9 +696,9 @@ static const StewardOption aResolveOption[] = {
 ** The members are the base's columns in the order of the table, its key among
 ** them, each with the value of the nearest delta_<column> that is not NULL;
 ** then `source`, the id of the row asked for (`delta_source` when the table has
-** a column source).  The flag is_delta, the parent column and delta_<column> are
-** left out; prev and next are columns like others.  A BLOB, and a text that is
-** not UTF-8, is {"$blob":"<hex>"}; an id may be given in that form too.
+** a column source).  The flag is_delta, the parent column and delta_<column>
+** are left out; prev and next are columns like others.  A BLOB, and a text that
+** is not UTF-8, is {"$blob":"<hex>"}; an id may be given in that form too.
 **
 ** The table needs a foreign key to itself (of several, the one whose column
 ** begins with `parent`), a column is_delta and delta_x for some column x; where

@@ -3,7 +3,7 @@
 -- Make a subscription, or change its bound and keep its place.  ?3 max_pending
 -- (-1: as it is, ?4 for a new one), ?5 where to start: 0 latest, 1 earliest,
 -- 2 behind position ?6.  The place of a position within its topic is found by
--- halving the range of the topic's numbers, which have no holes.
+-- climbing the topic's numbers, which have no holes, in steps that halve.
 INSERT INTO main.steward_cursors(consumer, topic, acked_position, acked_number,
                                  max_pending, created_at, seen_at)
 SELECT ?1, ?2,
@@ -12,27 +12,28 @@ SELECT ?1, ?2,
                                       ORDER BY l.position DESC LIMIT 1), 0)
                WHEN 1 THEN 0
                ELSE ?6 END,
-       coalesce(
-         (WITH RECURSIVE half(topic_id, low, high) AS (
-            SELECT t.topic_id, t.floor_number,
-                   CASE ?5 WHEN 1 THEN t.floor_number
-                   ELSE coalesce((SELECT n.number FROM main.steward_numbers AS n
+       coalesce((
+         SELECT CASE ?5 WHEN 0 THEN s.last_number
+                WHEN 1 THEN s.floor_number
+                ELSE (WITH RECURSIVE half(low, step) AS (
+                        SELECT s.floor_number, 1 << (4 * length(
+                                 printf('%x', s.last_number - s.floor_number)))
+                        UNION ALL
+                        SELECT h.low + h.step * coalesce(
+                                 (SELECT n.position <= ?6
+                                    FROM main.steward_numbers AS n
+                                   WHERE n.topic_id = s.topic_id
+                                     AND n.number = h.low + h.step), 0),
+                               h.step / 2
+                          FROM half AS h WHERE h.step > 0)
+                      SELECT low FROM half WHERE step = 0) END
+           FROM (SELECT t.topic_id, t.floor_number,
+                        coalesce((SELECT n.number
+                                    FROM main.steward_numbers AS n
                                    WHERE n.topic_id = t.topic_id
                                    ORDER BY n.number DESC LIMIT 1),
-                                 t.floor_number) END
-              FROM main.steward_topics AS t WHERE t.topic = ?2
-            UNION ALL
-            SELECT h.topic_id,
-                   iif(?5 <> 2 OR (SELECT n.position FROM main.steward_numbers AS n
-                         WHERE n.topic_id = h.topic_id
-                           AND n.number = (h.low + h.high + 1) / 2) <= ?6,
-                       (h.low + h.high + 1) / 2, h.low),
-                   iif(?5 <> 2 OR (SELECT n.position FROM main.steward_numbers AS n
-                         WHERE n.topic_id = h.topic_id
-                           AND n.number = (h.low + h.high + 1) / 2) <= ?6,
-                       h.high, (h.low + h.high + 1) / 2 - 1)
-              FROM half AS h WHERE h.low < h.high)
-          SELECT low FROM half WHERE low = high), 0),
+                                 t.floor_number) AS last_number
+                   FROM main.steward_topics AS t WHERE t.topic = ?2) AS s), 0),
        iif(?3 < 0, ?4, ?3), ?7, ?7
  WHERE true
     ON CONFLICT (consumer, topic) DO UPDATE
@@ -61,19 +62,19 @@ UPDATE main.steward_cursors AS c
                    iif(s.max_pending = 0, 0, s.last_number - s.max_pending))
                  AS floor,
                max(s.acked_number, coalesce(
-                 (WITH RECURSIVE half(low, high) AS (
-                    SELECT max(s.acked_number, s.floor_number), s.last_number
+                 (WITH RECURSIVE half(low, step) AS (
+                    SELECT max(s.acked_number, s.floor_number),
+                           1 << (4 * length(printf('%x', s.last_number
+                             - max(s.acked_number, s.floor_number))))
                     UNION ALL
-                    SELECT iif((SELECT n.position FROM main.steward_numbers AS n
-                                 WHERE n.topic_id = s.topic_id
-                                   AND n.number = (h.low + h.high + 1) / 2) <= ?2,
-                               (h.low + h.high + 1) / 2, h.low),
-                           iif((SELECT n.position FROM main.steward_numbers AS n
-                                 WHERE n.topic_id = s.topic_id
-                                   AND n.number = (h.low + h.high + 1) / 2) <= ?2,
-                               h.high, (h.low + h.high + 1) / 2 - 1)
-                      FROM half AS h WHERE h.low < h.high)
-                  SELECT low FROM half WHERE low = high), 0)) AS number
+                    SELECT h.low + h.step * coalesce(
+                             (SELECT n.position <= ?2
+                                FROM main.steward_numbers AS n
+                               WHERE n.topic_id = s.topic_id
+                                 AND n.number = h.low + h.step), 0),
+                           h.step / 2
+                      FROM half AS h WHERE h.step > 0)
+                  SELECT low FROM half WHERE step = 0), 0)) AS number
           FROM (SELECT k.cursor_id, k.acked_number, k.max_pending, t.topic_id,
                        coalesce(t.floor_number, 0) AS floor_number,
                        coalesce((SELECT n.number
@@ -105,20 +106,20 @@ SELECT s.topic_id,
        max(s.acked_position, ?2) + 1 AS dropped_from
   FROM (SELECT b.*,
                max(b.acked_number, coalesce(
-                 (WITH RECURSIVE half(low, high) AS (
-                    SELECT max(b.acked_number, b.floor_number), b.last_number
+                 (WITH RECURSIVE half(low, step) AS (
+                    SELECT max(b.acked_number, b.floor_number),
+                           1 << (4 * length(printf('%x', b.last_number
+                             - max(b.acked_number, b.floor_number))))
                      WHERE ?2 > b.acked_position
                     UNION ALL
-                    SELECT iif((SELECT n.position FROM main.steward_numbers AS n
-                                 WHERE n.topic_id = b.topic_id
-                                   AND n.number = (h.low + h.high + 1) / 2) <= ?2,
-                               (h.low + h.high + 1) / 2, h.low),
-                           iif((SELECT n.position FROM main.steward_numbers AS n
-                                 WHERE n.topic_id = b.topic_id
-                                   AND n.number = (h.low + h.high + 1) / 2) <= ?2,
-                               h.high, (h.low + h.high + 1) / 2 - 1)
-                      FROM half AS h WHERE h.low < h.high)
-                  SELECT low FROM half WHERE low = high), 0)) AS low
+                    SELECT h.low + h.step * coalesce(
+                             (SELECT n.position <= ?2
+                                FROM main.steward_numbers AS n
+                               WHERE n.topic_id = b.topic_id
+                                 AND n.number = h.low + h.step), 0),
+                           h.step / 2
+                      FROM half AS h WHERE h.step > 0)
+                  SELECT low FROM half WHERE step = 0), 0)) AS low
           FROM (SELECT k.acked_number, k.acked_position, k.max_pending,
                        t.topic_id, t.floor_number,
                        coalesce((SELECT n.number

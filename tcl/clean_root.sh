@@ -51,6 +51,24 @@ mirror=$(cat /etc/apt/sources.list.d/*.sources 2>/dev/null |
   /etc/apt/sources.list /etc/apt/sources.list.d/*.list 2>/dev/null |
   sed 's/\[[^]]*\]//' | awk '{ print $2; exit }')
 
+# Ubuntu's keyring where no package brings it (Debian 12 has none): from
+# jammy's archive, used only if it is the one with the archive's known keys
+# (2012: 790BC727...C0B21F32, 2018: F6ECB376...991BC93C). Not installed.
+ubuntu_keyring() {
+  say "no package ubuntu-keyring: fetching the keyring"
+  url=$mirror/pool/main/u/ubuntu-keyring/ubuntu-keyring_2021.03.26_all.deb
+  /usr/lib/apt/apt-helper download-file "$url" "$work/keyring.deb" \
+    >"$work/log" 2>&1 || return 0
+  dpkg-deb -x "$work/keyring.deb" "$work/keyring"
+  got=$work/keyring/usr/share/keyrings/ubuntu-archive-keyring.gpg
+  sum=1a4dd63e5c76728960a2edddae22e2e0fc53df8e8b87806deb971030ac704eb0
+  if echo "$sum  $got" | sha256sum -c - >/dev/null 2>&1; then
+    keyring=$got
+  else
+    say "the keyring of $mirror is not the known one"
+  fi
+}
+
 script=''
 case $release in
   focal|jammy|noble|oracular|plucky|questing)
@@ -58,11 +76,7 @@ case $release in
     mirror=${mirror:-http://archive.ubuntu.com/ubuntu}
     keyring=/usr/share/keyrings/ubuntu-archive-keyring.gpg
     components=main,universe
-    if [ ! -f "$keyring" ]; then
-      say "installing with apt-get: ubuntu-keyring"
-      DEBIAN_FRONTEND=noninteractive apt-get -q -y install ubuntu-keyring \
-        >"$work/log" 2>&1 || true
-    fi
+    [ -f "$keyring" ] || ubuntu_keyring
     # an older debootstrap does not know the newest names, but their script
     [ -f "/usr/share/debootstrap/scripts/$release" ] ||
       script=/usr/share/debootstrap/scripts/gutsy
@@ -94,7 +108,7 @@ in_root() {
   fi
 }
 
-say "$system $release by debootstrap from apt's mirror"
+say "$system $release by debootstrap from $mirror"
 began=$(date +%s)
 # shellcheck disable=SC2086
 if ! unshare --mount debootstrap --variant=minbase \

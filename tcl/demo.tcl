@@ -106,7 +106,7 @@ proc demo::print {text {indent ""} {how ""}} {
 # Words of a sentence, in lines of at most 79 characters.
 proc demo::print_prose {text indent} {
   set line $indent
-  foreach word $text {
+  foreach word [split [string trim [regsub -all {\s+} $text { }]] { }] {
     if {[string length $line] + [string length $word] > 78
         && [string trim $line] ne ""} {
       puts $line
@@ -288,4 +288,7 @@ proc demo::main {argv} {
 
 source [file join $home demo_data.tcl]
 source [file join $home demo_steps.tcl]
-demo::main $argv
+if {[info exists argv0]
+    && [file normalize $argv0] eq [file normalize [info script]]} {
+  demo::main $argv
+}

@@ -38,7 +38,6 @@ proc demo::copy_source {} {
   variable file
   variable strict 0
   variable sum
-  variable before
   set source [file normalize $source]
   if {![file isfile $source]} { error "no file $source: DB= names a database" }
   if {![file readable $source]} { error "$source cannot be read" }

@@ -85,11 +85,10 @@ look() {  # look TARGET: fill words and packages
 minimum() {
   [ -f /usr/include/sqlite3.h ] || return 0
   while read -r define name number rest; do
-    [ "$name" = SQLITE_VERSION ] && version=$number
+    [ "$name" = SQLITE_VERSION ] && version=$(echo "$number" | tr -d '"')
     if [ "$define $name" = '#define SQLITE_VERSION_NUMBER' ]; then
       [ "$number" -ge 3040000 ] && return 0
-      echo "steward: SQLite 3.40 or newer is needed, this system has" \
-        "$version" >&2
+      echo "steward: SQLite 3.40 or newer is needed, this system has $version" >&2
       exit 1
     fi
   done </usr/include/sqlite3.h

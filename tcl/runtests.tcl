@@ -131,7 +131,11 @@ proc finished {kind name text status code ms} {
   } else {
     set keep [expr {$x || $::env(VERBOSE_C) ? $lines : {}}]
     if {$kind eq "c" && $counted} { set keep [lrange $keep 0 end-1] }
-    foreach line [lrange $keep end-200 end] { puts "    $line" }
+    if {[llength $keep] > 1000} {
+      set keep [concat [lrange $keep 0 499] [list "..."] \
+                    [lrange $keep end-499 end]]
+    }
+    foreach line $keep { puts "    $line" }
     set line [format "%-5s %-24s %3d test%s" [expr {$x ? "FAIL" : "ok"}] \
         [expr {$kind eq "c" ? "$name.c" : "$name.test"}] [expr {$p + $x}] \
         [expr {$p + $x == 1 ? "" : "s"}]]

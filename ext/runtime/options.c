@@ -145,13 +145,23 @@ static void take_option(StewardCall *c, sqlite3_stmt *pRow,
   }
 }
 
+/* JSON functions stop at a NUL and pass malformed UTF-8 on: not here. */
+static int well_formed(sqlite3_value *v) {
+  const unsigned char *z;
+  size_t n;
+  if (sqlite3_value_type(v) != SQLITE_TEXT) return 0;
+  z = sqlite3_value_text(v);
+  n = (size_t)sqlite3_value_bytes(v);
+  return z && strlen((const char *)z) == n && steward_utf8_ok(z, (int)n);
+}
+
 /* Read v, a JSON object or NULL, into the struct pOut. */
 void steward_options(StewardCall *c, sqlite3_value *v,
                      const StewardOption *aOption, int nOption, void *pOut) {
   sqlite3_stmt *pRow;
   unsigned mSeen = 0;
   if (c->rc || v == NULL || sqlite3_value_type(v) == SQLITE_NULL) return;
-  if (sqlite3_value_type(v) != SQLITE_TEXT ||
+  if (!well_formed(v) ||
       steward_int(c, SQL_options_is_object, 0, "v", v) == 0) {
     char *zGot = steward_quote_value(c, v);
     steward_fail(c, STEWARD_INVALID_ARGUMENT,

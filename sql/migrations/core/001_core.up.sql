@@ -182,9 +182,7 @@ AFTER INSERT ON steward_log
 WHEN NEW.position % 64 = 0
 BEGIN
   DELETE FROM steward_log
-   WHERE position IN (SELECT position FROM steward_log
-                       ORDER BY position LIMIT 128)
-     AND position < coalesce(
+   WHERE position < coalesce(
        (SELECT min(position)
           FROM (SELECT position, published_at FROM steward_log
                  ORDER BY position LIMIT 128)
@@ -199,7 +197,7 @@ BEGIN
                   - coalesce(
                   (SELECT value FROM steward_config
                     WHERE name = 'log_max_age'), 604800000), 1))),
-       NEW.position);
+       (SELECT position FROM steward_log ORDER BY position LIMIT 1 OFFSET 128));
 END;
 
 CREATE TRIGGER IF NOT EXISTS steward_log_append_only
