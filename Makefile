@@ -65,7 +65,7 @@ docs: need-docs build/reference.md ## build/reference.md from the docstrings
 
 .PHONY: demo
 demo: need-demo $(SO) ## walk through everything on a real database (DB=path)
-	tclsh tcl/demo.tcl $(SO) $(DB)
+	tclsh tcl/demo.tcl $(SO)
 
 .PHONY: test
 test: need-test $(SO) c-tests ## all tests (TESTS="delivery ttl" VERBOSE=1)

@@ -129,7 +129,7 @@ SELECT s.topic_id,
                                 t.floor_number) AS last_number
                   FROM main.steward_cursors AS k
                        INDEXED BY sqlite_autoindex_steward_cursors_1
-                  JOIN main.steward_topics AS t
+                 CROSS JOIN main.steward_topics AS t
                        INDEXED BY sqlite_autoindex_steward_topics_1
                     ON t.topic = k.topic
                  WHERE k.consumer = ?1) AS b) AS s;

@@ -54,9 +54,12 @@ foreach set [lsort -unique [lmap step $Step { lindex $step 0 }]] {
 }
 foreach statement $Statement {
   lassign $statement name set hot where sql
-  if {[catch {db eval "EXPLAIN $sql"} message]} {
-    lassign [split $where :] file line
-    csource::error $file $line "$name: $message"
+  lassign [split $where :] file line
+  # one by one: a script has several, and only EXPLAIN leaves them unrun
+  foreach part [statements $file $sql] {
+    if {[catch {db eval "EXPLAIN [lindex $part 1]"} message]} {
+      csource::error $file $line "$name: $message"
+    }
   }
 }
 db close

@@ -7,6 +7,7 @@
 #
 #   -- set: core                 whose tables the statements need, or "none"
 #   -- name: log_append hot      "hot": tests pin its plan
+#   -- name: verify_core script  "script": several statements
 #   -- What it is for.
 #   INSERT INTO ... ;
 #
@@ -133,8 +134,8 @@ proc read_statements {file} {
         csource::error $file $n "'count' would clash with SQL_COUNT"
       }
       foreach flag $flags {
-        if {$flag ne "hot"} {
-          csource::error $file $n "unknown flag '$flag' (known: hot)"
+        if {$flag ni {hot script}} {
+          csource::error $file $n "unknown flag '$flag' (known: hot, script)"
         }
       }
       if {[info exists Seen($name)]} {
@@ -144,7 +145,8 @@ proc read_statements {file} {
         set Seen($name) $file:$n
       }
       set cur [dict create name $name set $set line $n purpose 0 body "" \
-                   bodyline 0 hot [expr {"hot" in $flags}]]
+                   bodyline 0 hot [expr {"hot" in $flags}] \
+                   script [expr {"script" in $flags}]]
     } elseif {[regexp {^--\s*set\s*:\s*(\S*)\s*$} $line -> word]} {
       if {![regexp {^[a-z][a-z0-9_]*$} $word]} {
         csource::error $file $n "'$word' is no name of a set"
@@ -189,7 +191,7 @@ proc end_statement {file cur} {
     csource::error $file $line "statement '$name' has no SQL"
     return
   }
-  if {[llength $parts] > 1} {
+  if {[llength $parts] > 1 && !$script} {
     set at [expr {$bodyline + [lindex $parts 1 0] - 1}]
     csource::error $file $at "a second statement under the name '$name':\
       give it a name of its own"

@@ -114,6 +114,14 @@ if [ -z "$words" ]; then
   exit 0
 fi
 
+# Under make -j two of us may be here: one installs, the other looks again.
+if command -v flock >/dev/null 2>&1 && mkdir -p build; then
+  exec 9>build/need.lock
+  flock 9
+  look "$1"
+  [ -n "$words" ] || { minimum; exit 0; }
+fi
+
 echo "steward: missing for 'make $1': $words"
 if ! command -v apt-get >/dev/null 2>&1; then
   echo "steward: install that with this system's package manager (in Debian" \

@@ -42,6 +42,11 @@ static void check_integrity(StewardCall *c, Check *k) {
     return;
   }
   zResult = steward_exec_text(c, "PRAGMA main.quick_check(1)");
+  if (zResult && strcmp(zResult, "ok")) {
+    /* want of memory is reported as damage, too: damage stays */
+    sqlite3_free(zResult);
+    zResult = steward_exec_text(c, "PRAGMA main.quick_check(1)");
+  }
   k->rValue = zResult && strcmp(zResult, "ok") ? 1 : 0;
   k->zStatus = k->rValue > 0 ? "critical" : "healthy";
   k->zDetails = steward_text(c, SQL_health_integrity, "tl", zResult, nBytes);

@@ -23,6 +23,12 @@ void steward_free(void *pSteward) {
   sqlite3_free(pSteward);
 }
 
+/* SQLite 3.45 and later want to know which functions give their result a
+** subtype (ours: JSON); older ones ignore the flag. */
+#ifndef SQLITE_RESULT_SUBTYPE
+#define SQLITE_RESULT_SUBTYPE 0x001000000
+#endif
+
 /* Register every arity of every function; stop at the first error. */
 int steward_register_functions(Steward *p, const StewardFunc *aFunc, int n) {
   static const int aFlags[] = {
@@ -39,8 +45,9 @@ int steward_register_functions(Steward *p, const StewardFunc *aFunc, int n) {
     const StewardFunc *f = &aFunc[i];
     for (nArg = f->nMin; nArg <= f->nMax && rc == SQLITE_OK; nArg++) {
       rc = sqlite3_create_function_v2(p->db, f->zName, nArg,
-                                      SQLITE_UTF8 | aFlags[f->eRisk], p,
-                                      f->xFunc, NULL, NULL, NULL);
+                                      SQLITE_UTF8 | SQLITE_RESULT_SUBTYPE |
+                                          aFlags[f->eRisk],
+                                      p, f->xFunc, NULL, NULL, NULL);
     }
   }
   return rc;

@@ -262,7 +262,9 @@ int steward_close(StewardCall *c) {
     sqlite3_result_error_nomem(c->ctx);
   } else if (c->rc) {
     sqlite3_result_error(c->ctx, c->zErr, -1);
-    sqlite3_result_error_code(c->ctx, c->rc);
+    /* SQLITE_ERROR is there already; setting it again would hide that there
+    ** was no memory for the text */
+    if (c->rc != SQLITE_ERROR) sqlite3_result_error_code(c->ctx, c->rc);
   }
   sqlite3_free(c->zErr);
   c->zErr = NULL;
