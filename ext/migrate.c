@@ -146,6 +146,7 @@ static void fail_no_set(StewardCall *c, const char *zSet) {
 /* All steps of a set; an unknown one is NOT_FOUND.  Free it always. */
 void migrate_load_set(StewardCall *c, const char *zSet, MigrateSet *pSet) {
   memset(pSet, 0, sizeof(*pSet));
+  if (zSet == NULL) steward_fail_nomem(c); /* a column that found no memory */
   pSet->zSet = steward_mprintf(c, "%s", zSet);
   if (c->rc) return;
   if (is_builtin(zSet)) {

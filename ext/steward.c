@@ -38,21 +38,26 @@ static int (*const aRegister[])(Steward *) = {
     help_tables_register, /* help, errors: last */
 };
 
-/* Is the library on this connection already, all of it?  steward_options is
-** registered last: after a load that failed half-way (no memory) it is not
-** there, and another try registers everything again.  The library stays mapped
-** for that (-z nodelete), since SQLite closes it after a failure.  PRAGMA
-** module_list does not read the file. */
-static int already_loaded(sqlite3 *db) {
+enum { LOADED_NOT, LOADED_PARTLY, LOADED_FULLY };
+
+/* Is the library on this connection already?  steward_statements is registered
+** first and steward_options last: between them a load ran out of memory.  (The
+** library stays mapped for what that load left, by -z nodelete: SQLite closes a
+** library whose entry point fails.)  PRAGMA module_list reads no file. */
+static int already_loaded(sqlite3 *db, int *peLoaded /* OUT */) {
   sqlite3_stmt *pStmt = NULL;
-  int bFound = 0;
-  if (sqlite3_prepare_v2(db, "PRAGMA module_list", -1, &pStmt, NULL)) return 0;
-  while (!bFound && sqlite3_step(pStmt) == SQLITE_ROW) {
+  int rc = sqlite3_prepare_v2(db, "PRAGMA module_list", -1, &pStmt, NULL);
+  *peLoaded = LOADED_NOT;
+  if (rc) return rc;
+  while ((rc = sqlite3_step(pStmt)) == SQLITE_ROW) {
     const char *zName = (const char *)sqlite3_column_text(pStmt, 0);
-    bFound = zName && strcmp(zName, "steward_options") == 0;
+    if (zName == NULL) continue;
+    if (strcmp(zName, "steward_options") == 0) *peLoaded = LOADED_FULLY;
+    if (strcmp(zName, "steward_statements") == 0 && *peLoaded == LOADED_NOT) {
+      *peLoaded = LOADED_PARTLY;
+    }
   }
-  sqlite3_finalize(pStmt);
-  return bFound;
+  return sqlite3_finalize(pStmt);
 }
 
 #ifdef _WIN32
@@ -66,7 +71,7 @@ __attribute__((visibility("default")))
 int sqlite3_steward_init(sqlite3 *db, char **pzErrMsg,
                          const sqlite3_api_routines *pApi) {
   Steward *p;
-  int i, rc;
+  int i, rc, eLoaded;
   SQLITE_EXTENSION_INIT2(pApi);
   if (sqlite3_libversion_number() < STEWARD_SQLITE_MINIMUM_NUMBER) {
     *pzErrMsg = sqlite3_mprintf(
@@ -75,7 +80,14 @@ int sqlite3_steward_init(sqlite3 *db, char **pzErrMsg,
         STEWARD_VERSION, STEWARD_SQLITE_MINIMUM, sqlite3_libversion());
     return SQLITE_ERROR;
   }
-  if (already_loaded(db)) return SQLITE_OK;
+  rc = already_loaded(db, &eLoaded);
+  if (rc || eLoaded == LOADED_FULLY) return rc;
+  if (eLoaded == LOADED_PARTLY) {
+    *pzErrMsg = sqlite3_mprintf(
+        "steward: an earlier load ran out of memory half-way: open another "
+        "connection");
+    return SQLITE_ERROR;
+  }
   p = steward_new(db);
   if (p == NULL) return SQLITE_NOMEM;
   rc = steward_statements_register(p); /* owns p from here on */

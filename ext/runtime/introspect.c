@@ -80,6 +80,7 @@ void steward_table_info(StewardCall *c, const char *zTable,
                         StewardTableInfo *pInfo /* OUT */) {
   sqlite3_stmt *pStmt;
   memset(pInfo, 0, sizeof(*pInfo));
+  if (zTable == NULL) steward_fail_nomem(c); /* a column without memory */
   pStmt = steward_query(c, SQL_introspect_table, "t", zTable);
   if (steward_next(c, pStmt)) {
     pInfo->zName = steward_mprintf(c, "%s", sqlite3_column_text(pStmt, 0));
