@@ -250,7 +250,7 @@ static int up_named(StewardCall *c, const char *zSet, int iTarget) {
   zUser = user_sets(c);
   pName = steward_query(c, SQL_migrate_each, "t", zUser);
   while (steward_next(c, pName)) {
-    nDone += migrate_set_up(c, (const char *)sqlite3_column_text(pName, 0), -1);
+    nDone += migrate_set_up(c, steward_column(c, pName, 0), -1);
   }
   steward_give(c, SQL_migrate_each, pName);
   sqlite3_free(zUser);

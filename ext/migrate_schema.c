@@ -94,8 +94,8 @@ static const char zColumnsSql[] =
 /* Compare one expected column with the table in main. */
 static void compare_column(StewardCall *c, const char *zTable,
                            sqlite3_stmt *pWant, sqlite3_str *pList) {
-  const char *zColumn = (const char *)sqlite3_column_text(pWant, 0);
-  const char *zType = (const char *)sqlite3_column_text(pWant, 1);
+  const char *zColumn = steward_column(c, pWant, 0);
+  const char *zType = steward_column(c, pWant, 1);
   sqlite3_stmt *pHave;
   char *zSql = sqlite3_mprintf(zColumnsSql, zTable);
   if (zSql)
@@ -107,7 +107,7 @@ static void compare_column(StewardCall *c, const char *zTable,
       differ(pList, "table %s has no column %s", zTable, zColumn);
     }
   } else {
-    const char *zHave = (const char *)sqlite3_column_text(pHave, 1);
+    const char *zHave = steward_column(c, pHave, 1);
     if (type_affinity(zHave) != type_affinity(zType)) {
       differ(pList, "column %s.%s is %s, needs %s", zTable, zColumn,
              zHave[0] ? zHave : "untyped", zType[0] ? zType : "no type");
@@ -131,7 +131,7 @@ static void compare_extra(StewardCall *c, StewardCall *pOther,
       " WHERE \"notnull\" AND dflt_value IS NULL AND pk = 0 AND hidden = 0",
       zTable);
   while (steward_next(c, pHave)) {
-    const char *zColumn = (const char *)sqlite3_column_text(pHave, 0);
+    const char *zColumn = steward_column(c, pHave, 0);
     i64 bKnown = steward_exec_int(
         pOther, 0,
         "SELECT 1 FROM pragma_table_xinfo(%Q) WHERE name = %Q COLLATE NOCASE",
@@ -185,8 +185,8 @@ static void compare_index(StewardCall *c, StewardCall *pOther,
 static void compare_object(StewardCall *c, StewardCall *pOther,
                            sqlite3_stmt *pWant, int bAdopt, sqlite3_str *pList,
                            sqlite3_str *pNotes) {
-  const char *zType = (const char *)sqlite3_column_text(pWant, 0);
-  const char *zName = (const char *)sqlite3_column_text(pWant, 1);
+  const char *zType = steward_column(c, pWant, 0);
+  const char *zName = steward_column(c, pWant, 1);
   char *zHave = steward_exec_text(
       c, "SELECT type FROM main.sqlite_schema WHERE name = %Q COLLATE NOCASE",
       zName);
@@ -203,7 +203,7 @@ static void compare_object(StewardCall *c, StewardCall *pOther,
   } else {
     char *zSql = steward_exec_text(
         c, "SELECT sql FROM main.sqlite_schema WHERE name = %Q", zName);
-    const char *zWant = (const char *)sqlite3_column_text(pWant, 2);
+    const char *zWant = steward_column(c, pWant, 2);
     if (zSql && strcmp(zSql, zWant)) {
       differ(bAdopt ? pNotes : pList, "%s %s has another text than the step's",
              zType, zName);

@@ -183,7 +183,7 @@ static char *seeded_rows(StewardCall *c, const char *zMade) {
   sqlite3_stmt *pTable = steward_query(c, SQL_migrate_made_tables, "t", zMade);
   char *zSeeded = steward_mprintf(c, "{}");
   while (steward_next(c, pTable)) {
-    const char *zTable = (const char *)sqlite3_column_text(pTable, 0);
+    const char *zTable = steward_column(c, pTable, 0);
     char *zDigest = table_digest(c, zTable, 1000);
     if (zDigest && strncmp(zDigest, "0:", 2)) {
       char *zNew = steward_text(c, SQL_migrate_json_set, "ttt", zSeeded, zTable,
@@ -286,7 +286,7 @@ void migrate_step_loss(StewardCall *c, const MigrateStep *pStep,
       steward_text(c, SQL_migrate_seeded, "ti", pStep->zSet, pStep->iVersion);
   pTable = steward_query(c, SQL_migrate_made_tables, "t", zMade);
   while (steward_next(c, pTable)) {
-    const char *zTable = (const char *)sqlite3_column_text(pTable, 0);
+    const char *zTable = steward_column(c, pTable, 0);
     if (!table_would_lose(c, zTable, zSeeded)) continue;
     sqlite3_str_appendf(
         pList, "%s%s (%lld rows)", sqlite3_str_length(pList) ? ", " : "",

@@ -45,7 +45,7 @@ static int install_sets(StewardCall *c, const char *zSets) {
                    "option sets must hold names, got %s", zSets);
       break;
     }
-    nDone += migrate_set_up(c, (const char *)sqlite3_column_text(pName, 0), -1);
+    nDone += migrate_set_up(c, steward_column(c, pName, 0), -1);
   }
   steward_give(c, SQL_migrate_each, pName);
   return nDone;
@@ -116,7 +116,7 @@ static void check_uninstall(StewardCall *c) {
   sqlite3_stmt *pName = steward_query(c, SQL_migrate_installed, "");
   char *zList;
   while (steward_next(c, pName)) {
-    migrate_set_loss(c, (const char *)sqlite3_column_text(pName, 0), 0, pList);
+    migrate_set_loss(c, steward_column(c, pName, 0), 0, pList);
   }
   steward_give(c, SQL_migrate_installed, pName);
   zList = sqlite3_str_finish(pList);

@@ -218,6 +218,7 @@ void steward_give(StewardCall *c, enum StewardSqlId id, sqlite3_stmt *pStmt);
 sqlite3_stmt *steward_query(StewardCall *c, enum StewardSqlId id,
                             const char *zFmt, ...);
 int steward_next(StewardCall *c, sqlite3_stmt *pStmt);
+const char *steward_column(StewardCall *c, sqlite3_stmt *pStmt, int iCol);
 int steward_run(StewardCall *c, enum StewardSqlId id, const char *zFmt, ...);
 i64 steward_int(StewardCall *c, enum StewardSqlId id, i64 iDefault,
                 const char *zFmt, ...);

@@ -82,7 +82,7 @@ static char sample_kind(StewardCall *c, const Policy *p) {
       p->zColumn);
   char cKind = '-';
   while (steward_next(c, pRow)) {
-    char cHere = ((const char *)sqlite3_column_text(pRow, 0))[0];
+    char cHere = (steward_column(c, pRow, 0))[0];
     if (cKind == '-') cKind = cHere;
     if (cKind != cHere) cKind = '?';
   }
@@ -182,12 +182,12 @@ static void make_trigger(StewardCall *c, const Policy *p, const char *zNow) {
   char *zNot = not_new_row(c, p);
   char *zDelete = NULL;
   if (c->rc == SQLITE_OK) {
-    zDelete = steward_mprintf(
-        c,
-        "DELETE FROM \"%w\" WHERE (%s) = (SELECT %s FROM \"%w\""
-        " WHERE \"%w\" <= %s AND %s ORDER BY \"%w\" LIMIT 1);",
-        p->info.zName, zKey, zKey, p->info.zName, p->zColumn, zNow, zNot,
-        p->zColumn);
+    zDelete =
+        steward_mprintf(c,
+                        "DELETE FROM \"%w\" WHERE (%s) = (SELECT %s FROM \"%w\""
+                        " WHERE \"%w\" <= %s AND %s ORDER BY \"%w\" LIMIT 1);",
+                        p->info.zName, zKey, zKey, p->info.zName, p->zColumn,
+                        zNow, zNot, p->zColumn);
     steward_exec(c,
                  "CREATE TRIGGER main.\"%w\" AFTER INSERT ON \"%w\""
                  " WHEN EXISTS (SELECT 1 FROM \"%w\" WHERE \"%w\" <= %s)"
@@ -414,8 +414,8 @@ static i64 sweep_all(StewardCall *c, i64 nMaxRows, i64 iDeadlineUs) {
   i64 nRemoved = 0;
   while (nRemoved < nMaxRows && steward_monotonic_us() < iDeadlineUs &&
          steward_next(c, pName)) {
-    nRemoved += sweep_table(c, (const char *)sqlite3_column_text(pName, 0),
-                            nMaxRows - nRemoved, iDeadlineUs);
+    nRemoved += sweep_table(c, steward_column(c, pName, 0), nMaxRows - nRemoved,
+                            iDeadlineUs);
   }
   steward_give(c, SQL_migrate_each, pName);
   sqlite3_free(zTables);

@@ -15,7 +15,7 @@ static void status_row(StewardCall *c, StewardRows *r, const MigrateStep *s,
         steward_query(c, SQL_migrate_applied_step, "ti", s->zSet, s->iVersion);
   }
   if (bCore && steward_next(c, pRow)) {
-    const char *zWas = (const char *)sqlite3_column_text(pRow, 1);
+    const char *zWas = steward_column(c, pRow, 1);
     steward_row(c, r, "titttttltit", s->zSet, s->iVersion, s->zName,
                 s->zDescription, s->zAuthor, s->zCreated, "applied",
                 sqlite3_column_int64(pRow, 0), zWas,
@@ -34,7 +34,7 @@ static void status_row(StewardCall *c, StewardRows *r, const MigrateStep *s,
 static void unknown_rows(StewardCall *c, StewardRows *r) {
   sqlite3_stmt *pRow = steward_query(c, SQL_migrate_applied, "");
   while (steward_next(c, pRow)) {
-    const char *zSet = (const char *)sqlite3_column_text(pRow, 0);
+    const char *zSet = steward_column(c, pRow, 0);
     MigrateSet set;
     StewardCall look = *c;
     migrate_load_set(&look, zSet, &set);
@@ -91,7 +91,7 @@ static void status_rows(StewardCall *c, StewardRows *r, int nArg,
   zUser = steward_text(c, SQL_migrate_user_set_names, "");
   pName = steward_query(c, SQL_migrate_each, "t", zUser);
   while (steward_next(c, pName)) {
-    set_rows(c, r, (const char *)sqlite3_column_text(pName, 0), 1);
+    set_rows(c, r, steward_column(c, pName, 0), 1);
   }
   steward_give(c, SQL_migrate_each, pName);
   sqlite3_free(zUser);

@@ -290,6 +290,14 @@ i64 steward_int(StewardCall *c, enum StewardSqlId id, i64 iDefault,
   return iResult;
 }
 
+/* The text of a column that is never NULL.  When there was no memory for it
+** (JSON functions then give NULL) the call fails, and the text is "". */
+const char *steward_column(StewardCall *c, sqlite3_stmt *pStmt, int iCol) {
+  const char *z = (const char *)sqlite3_column_text(pStmt, iCol);
+  if (z == NULL) steward_fail_nomem(c);
+  return z ? z : "";
+}
+
 /* A copy of column 0 of pStmt's row, NULL for NULL; caller frees. */
 static char *column_copy(StewardCall *c, sqlite3_stmt *pStmt) {
   const char *z;
