@@ -119,7 +119,7 @@ static inline int tells_time(const char *zColumn) {
   size_t n = strlen(zColumn);
   return (n > 3 && (strcmp(zColumn + n - 3, "_ts") == 0 ||
                     strcmp(zColumn + n - 3, "_at") == 0)) ||
-         strcmp(zColumn, "seeded") == 0;
+         strcmp(zColumn, "seeded") == 0 || strcmp(zColumn, "updated") == 0;
 }
 
 static inline void hash_query(sqlite3 *db, unsigned long long *p,
