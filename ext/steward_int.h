@@ -141,8 +141,9 @@ struct Steward {
   sqlite3_stmt *aStmt[SQL_COUNT]; /* cached statements, see stmt.c */
   unsigned aRuns[SQL_COUNT];      /* how often each was taken */
   StewardClock clock;
-  int eVfs; /* 0 not looked at yet, 1 ordinary, 2 dqlite */
-  struct {  /* the tables of functions, in the order of registration */
+  unsigned nAppend; /* messages published on this connection, see log.c */
+  int eVfs;         /* 0 not looked at yet, 1 ordinary, 2 dqlite */
+  struct {          /* the tables of functions, in the order of registration */
     const struct StewardFunc *aFunc;
     int n;
   } aList[24];

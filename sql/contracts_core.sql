@@ -13,34 +13,36 @@ SELECT count(*) FROM main.steward_migrations AS m
                     WHERE s.set_name = m.set_name
                       AND s.version >= m.version);
 
--- name: contract_core_log_is_numbered
--- Every message has exactly one number, and every number its message.
-SELECT abs((SELECT count(*) FROM main.steward_log)
-         - (SELECT count(*) FROM main.steward_numbers))
-     + (SELECT count(*) FROM main.steward_numbers AS n
-         WHERE NOT EXISTS (SELECT 1 FROM main.steward_log AS l
-                            WHERE l.position = n.position));
+-- name: contract_core_positions_have_no_holes
+-- The positions run from the oldest message to the newest without a hole.
+SELECT coalesce(max(position) - min(position) + 1 - count(*), 0)
+  FROM main.steward_messages;
 
 -- name: contract_core_numbers_have_no_holes
--- The numbers of a topic run from above its floor to the last without a hole.
+-- The numbers of a topic run from above its floor to the last without a hole,
+-- in the order of positions.
 SELECT count(*)
-  FROM (SELECT t.floor_number, count(n.number) AS held,
-               min(n.number) AS first, max(n.number) AS last
-          FROM main.steward_topics AS t
-          JOIN main.steward_numbers AS n USING (topic_id)
-         GROUP BY t.topic_id)
- WHERE first <> floor_number + 1 OR last - first + 1 <> held;
+  FROM (SELECT m.topic, m.number, m.position,
+               lag(m.number, 1, coalesce((SELECT t.floor_number
+                                            FROM main.steward_topics AS t
+                                           WHERE t.topic = m.topic), 0))
+                 OVER topic AS before,
+               lag(m.position, 1, 0) OVER topic AS behind
+          FROM main.steward_messages AS m
+        WINDOW topic AS (PARTITION BY m.topic ORDER BY m.number))
+ WHERE number <> before + 1 OR position <= behind;
 
 -- name: contract_core_cursors_within_log
 -- No cursor is beyond the last message of its topic or of the log.
 SELECT count(*)
   FROM main.steward_cursors AS c
-  LEFT JOIN main.steward_topics AS t ON t.topic = c.topic
  WHERE c.acked_number < 0 OR c.dropped_total < 0
-    OR c.acked_number > coalesce((SELECT max(n.number)
-                                    FROM main.steward_numbers AS n
-                                   WHERE n.topic_id = t.topic_id),
-                                 t.floor_number, 0);
+    OR c.acked_number > coalesce((SELECT max(m.number)
+                                    FROM main.steward_messages AS m
+                                   WHERE m.topic = c.topic),
+                                 (SELECT t.floor_number
+                                    FROM main.steward_topics AS t
+                                   WHERE t.topic = c.topic), 0);
 
 -- name: contract_core_policies_have_their_tables
 -- Every expiry policy is on a table that exists.

@@ -1,9 +1,45 @@
 -- set: core
 -- name: log_append hot
--- Append a message; triggers of steward_log number it.
-INSERT INTO main.steward_log(topic, key, payload, headers, published_at)
-VALUES (?1, ?2, ?3, ?4, ?5);
+-- Append a message, numbered within its topic.  By VALUES: an INSERT .. SELECT
+-- that reads its own table would go through a temporary one, at five times the
+-- cost.
+INSERT INTO main.steward_messages(topic, number, key, payload, headers,
+                                  published_at)
+VALUES (
+  ?1,
+  1 + coalesce(
+    (SELECT m.number FROM main.steward_messages AS m WHERE m.topic = ?1
+        AND m.number > 0
+      ORDER BY m.number DESC LIMIT 1),
+    (SELECT t.floor_number FROM main.steward_topics AS t WHERE t.topic = ?1),
+    0),
+  ?2, ?3, ?4, ?5);
+
+-- name: log_sweep hot
+-- Retention: remove up to 128 of the oldest messages that are beyond
+-- log_max_rows or log_max_age, as steward_log_sweep_oldest does.
+DELETE FROM main.steward_messages
+ WHERE position < (
+   SELECT coalesce(
+            (SELECT m.position FROM main.steward_messages AS m
+              WHERE m.position < o.oldest + 128
+                AND (+m.position = n.newest
+                  OR (+m.position > n.newest - coalesce(
+                        (SELECT value FROM main.steward_config
+                          WHERE name = 'log_max_rows'), 1000000)
+                  AND m.published_at >= coalesce(
+                        (SELECT value FROM main.steward_config
+                          WHERE name = 'clock'),
+                        CAST(round((julianday('now') - 2440587.5)
+                                   * 86400000) AS INTEGER))
+                      - coalesce(
+                        (SELECT value FROM main.steward_config
+                          WHERE name = 'log_max_age'), 604800000)))
+              ORDER BY m.position LIMIT 1),
+            o.oldest + 128)
+     FROM (SELECT min(position) AS oldest FROM main.steward_messages) AS o,
+          (SELECT max(position) AS newest FROM main.steward_messages) AS n);
 
 -- name: log_last hot
 -- The last position, one step from the end of the table.
-SELECT position FROM main.steward_log ORDER BY position DESC LIMIT 1;
+SELECT position FROM main.steward_messages ORDER BY position DESC LIMIT 1;

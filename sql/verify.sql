@@ -7,15 +7,14 @@
 -- name: verify_core script
 -- set: core
 -- A message, its number, a cursor, a setting, a counter.
-INSERT INTO main.steward_log(topic, payload) VALUES ('steward-verify', 1)
-RETURNING position;
-INSERT INTO main.steward_log(topic, payload) VALUES ('steward-verify', 2);
-SELECT 1 FROM main.steward_numbers AS n
-  JOIN main.steward_topics AS t USING (topic_id)
- WHERE t.topic = 'steward-verify' AND n.number = t.floor_number + 2;
+INSERT INTO main.steward_log(topic, payload)
+VALUES ('steward-verify', 1), ('steward-verify', 2);
 DELETE FROM main.steward_log
  WHERE topic = 'steward-verify'
    AND position < (SELECT max(position) FROM main.steward_log) RETURNING 1;
+SELECT 1 FROM main.steward_messages AS m
+  JOIN main.steward_topics AS t USING (topic)
+ WHERE m.topic = 'steward-verify' AND m.number = t.floor_number + 1;
 INSERT INTO main.steward_cursors(consumer, topic, max_pending, created_at,
                                  seen_at)
 VALUES ('steward-verify', 'steward-verify', 0, 0, 0) RETURNING 1;

@@ -237,7 +237,7 @@ proc demo::taken {n} {
     WHERE name IN ('demo_cache$n', 'demo_items$n', 'demo_request$n')" \
                  -library 0]
   foreach {table column} {workspaces id steward_cursors consumer
-                          steward_topics topic} {
+                          steward_messages topic} {
     lassign [shell "SELECT count(*) FROM main.$table
                      WHERE $column = 'demo$n'" -library 0] code text
     if {$code == 0} { incr count $text }

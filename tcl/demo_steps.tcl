@@ -387,7 +387,7 @@ proc demo::walk_uninstall {} {
   step "Uninstalling refuses to lose rows" \
       "It names what would be lost; steward_uninstall('force') means it." {
         SELECT steward_uninstall();
-      } {{CONFLICT: steward_uninstall: it would lose .*steward_log}} -error 1
+      } {{CONFLICT: steward_uninstall: it would lose .*steward_messages}} -error 1
   if {$had} {
     skip "Uninstall" "the database had Steward before, so it stays."
     return

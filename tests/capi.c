@@ -236,7 +236,7 @@ static const struct {
      "CREATE TRIGGER broken BEFORE UPDATE ON steward_policies BEGIN SELECT"
      " RAISE(FAIL, 'broken'); END"},
     {"delivery_publish('t', 1)",
-     "CREATE TRIGGER broken BEFORE INSERT ON steward_numbers BEGIN SELECT"
+     "CREATE TRIGGER broken BEFORE INSERT ON steward_messages BEGIN SELECT"
      " RAISE(ABORT, 'broken'); END"},
     {"delivery_ack('w', 1)",
      "CREATE TRIGGER broken AFTER UPDATE ON steward_cursors BEGIN SELECT"

@@ -47,8 +47,8 @@ static void merge_open(StewardCall *c, Merge *pMerge, const char *zConsumer,
     memset(&aNew[pMerge->n], 0, sizeof(Source));
     aNew[pMerge->n].nDropped = sqlite3_column_int64(pCursor, 2);
     aNew[pMerge->n].iDroppedFrom = sqlite3_column_int64(pCursor, 3);
-    aNew[pMerge->n].pRow = steward_query(c, SQL_delivery_rows, "ll",
-                                         sqlite3_column_int64(pCursor, 0),
+    aNew[pMerge->n].pRow = steward_query(c, SQL_delivery_rows, "vl",
+                                         sqlite3_column_value(pCursor, 0),
                                          sqlite3_column_int64(pCursor, 1));
     source_next(c, &aNew[pMerge->n++]);
   }

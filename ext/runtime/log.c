@@ -1,10 +1,10 @@
 /*
 ** log.c - appending to the log, the one commit-ordered sequence of messages.
 **
-** The tables and the triggers that number messages are in
-** sql/migrations/core/001_core.up.sql; a plain INSERT keeps every rule, so
-** this file only adds what a caller with the library gets: a payload of any
-** type, the connection's clock, the position as the result.
+** The table, and the view steward_log that a client without the library
+** inserts into, are in sql/migrations/core/001_core.up.sql.  This file is the
+** short way for a caller with the library: one INSERT that numbers the message,
+** with the connection's clock, and its position as the result.
 */
 #include <string.h>
 
@@ -20,16 +20,25 @@ const char *steward_arg_topic(StewardCall *c, sqlite3_value *v) {
   return zTopic;
 }
 
-/* The numbers come from triggers: a host that turned them off would write
-** messages that nobody can read. */
+/* Retention works by triggers: a host that turned them off would let the log
+** grow for ever. */
 static void check_triggers(StewardCall *c) {
   int bOn = 1;
   sqlite3_db_config(c->db, SQLITE_DBCONFIG_ENABLE_TRIGGER, -1, &bOn);
   if (!bOn) {
     steward_fail(c, STEWARD_UNSUPPORTED,
                  "triggers are turned off on this connection, and the log is "
-                 "numbered by triggers: turn SQLITE_DBCONFIG_ENABLE_TRIGGER "
-                 "on");
+                 "kept bounded by triggers: turn "
+                 "SQLITE_DBCONFIG_ENABLE_TRIGGER on");
+  }
+}
+
+/* Retention, amortized: before the first message of a connection, and before
+** every 64th after it.  Before, so that a failure leaves nothing published. */
+static void sweep_sometimes(StewardCall *c) {
+  enum { EVERY = 64 };
+  if (c->rc == SQLITE_OK && c->p->nAppend++ % EVERY == 0) {
+    steward_run(c, SQL_log_sweep, "");
   }
 }
 
@@ -38,6 +47,7 @@ i64 steward_log_append(StewardCall *c, const char *zTopic,
                        sqlite3_value *pPayload, const char *zKey,
                        const char *zHeaders) {
   check_triggers(c);
+  sweep_sometimes(c);
   steward_run(c, SQL_log_append, "ttvtl", zTopic, zKey, pPayload, zHeaders,
               steward_now(c->p));
   return sqlite3_last_insert_rowid(c->db);

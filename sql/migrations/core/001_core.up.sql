@@ -7,8 +7,8 @@
 --
 -- Who writes what: steward_sets and steward_migrations by migrate_up and
 -- migrate_down only; steward_log by anyone, with a plain INSERT of topic and
--- payload (key, headers); steward_topics and steward_numbers by the triggers
--- of steward_log alone.
+-- payload (key, headers); steward_messages by that view's triggers and the
+-- verbs of the library, steward_topics by the triggers of steward_messages.
 
 -- Settings that differ from their default; steward_setting() writes them.
 -- The row `clock` pins the time that triggers see (steward_clock, for tests).
@@ -76,32 +76,29 @@ CREATE TABLE IF NOT EXISTS steward_policies (
   sweep_ms INTEGER
 ) WITHOUT ROWID;
 
--- The log.  position: one sequence for the whole file, in commit order; it is
--- the rowid, max + 1, and the last row is never deleted, so no position is
--- used twice.  payload keeps its type.
-CREATE TABLE IF NOT EXISTS steward_log (
-  position INTEGER PRIMARY KEY,
-  topic TEXT,
-  key TEXT,
-  payload,
-  headers TEXT,
-  published_at INTEGER
-);
-
--- floor_number: the highest number of the topic that has been deleted.
-CREATE TABLE IF NOT EXISTS steward_topics (
-  topic_id INTEGER PRIMARY KEY,
-  topic TEXT NOT NULL UNIQUE,
-  floor_number INTEGER NOT NULL DEFAULT 0
-);
-
+-- The log: a message, its place in the file and its place in its topic.
+-- position: one sequence for the whole file, in commit order; it is the rowid,
+-- max + 1, and the last row is never deleted, so no position is used twice.
 -- number: gap-free within the topic.  What is pending for a cursor, and where
 -- a bounded queue begins, are subtractions of numbers: no row is counted.
-CREATE TABLE IF NOT EXISTS steward_numbers (
-  topic_id INTEGER NOT NULL,
+-- payload keeps its type.
+CREATE TABLE IF NOT EXISTS steward_messages (
+  position INTEGER PRIMARY KEY,
+  topic TEXT NOT NULL,
   number INTEGER NOT NULL,
-  position INTEGER NOT NULL,
-  PRIMARY KEY (topic_id, number)
+  key TEXT,
+  payload NOT NULL,
+  headers TEXT,
+  published_at INTEGER NOT NULL
+);
+CREATE UNIQUE INDEX IF NOT EXISTS steward_messages_number
+  ON steward_messages(topic, number);
+
+-- floor_number: the highest number of the topic that has been deleted; there
+-- is no row before that.
+CREATE TABLE IF NOT EXISTS steward_topics (
+  topic TEXT PRIMARY KEY NOT NULL,
+  floor_number INTEGER NOT NULL
 ) WITHOUT ROWID;
 
 -- A cursor is a consumer's place in a topic: everything up to acked_number
@@ -119,115 +116,114 @@ CREATE TABLE IF NOT EXISTS steward_cursors (
   UNIQUE (consumer, topic)
 );
 
--- The triggers speak by RAISE, which no OR IGNORE of an outer statement can
--- silence as it would silence a constraint.
-CREATE TRIGGER IF NOT EXISTS steward_log_guard
-BEFORE INSERT ON steward_log
-WHEN NEW.topic IS NULL OR NEW.topic = '' OR NEW.payload IS NULL
-  OR (NEW.position <> -1 AND NEW.position IS NOT
-      1 + coalesce((SELECT max(position) FROM steward_log), 0))
-BEGIN
-  SELECT RAISE(ABORT, 'steward_log: a message needs topic and payload, and gets its position from the log')
-   WHERE NEW.topic IS NULL OR NEW.topic = '' OR NEW.payload IS NULL
-      OR NEW.position <> -1;
-END;
+-- What everyone reads, and clients without the library insert into.
+CREATE VIEW IF NOT EXISTS steward_log
+  (position, topic, number, key, payload, headers, published_at) AS
+SELECT position, topic, number, key, payload, headers, published_at
+  FROM steward_messages;
 
--- A topic is made by its first message.
-CREATE TRIGGER IF NOT EXISTS steward_log_topic
-BEFORE INSERT ON steward_log
-WHEN NEW.topic <> ''
- AND NOT EXISTS (SELECT 1 FROM steward_topics WHERE topic = NEW.topic)
+-- It speaks by RAISE, which no OR IGNORE of an outer statement can silence as
+-- it would silence a constraint.
+CREATE TRIGGER IF NOT EXISTS steward_log_insert
+INSTEAD OF INSERT ON steward_log
 BEGIN
-  INSERT INTO steward_topics(topic) VALUES (NEW.topic);
-END;
-
--- Number the message within its topic.  By VALUES: an INSERT .. SELECT that
--- reads its own table would go through a temporary one, at five times the cost.
--- A trigger of the application that publishes to the same topic from inside
--- would number the later message first.
-CREATE TRIGGER IF NOT EXISTS steward_log_number
-AFTER INSERT ON steward_log
-BEGIN
-  INSERT INTO steward_numbers(topic_id, number, position)
+  SELECT CASE
+    WHEN NEW.topic IS NULL OR NEW.topic = '' OR NEW.payload IS NULL
+      OR NEW.position IS NOT NULL OR NEW.number IS NOT NULL
+    THEN RAISE(ABORT, 'steward_log: a message needs topic and payload, and gets position and number from the log')
+    WHEN typeof(NEW.topic) <> 'text' OR instr(NEW.topic, '*')
+      OR length(CAST(NEW.topic AS BLOB)) > 200
+    THEN RAISE(ABORT, 'steward_log: a topic is a text of at most 200 bytes without *')
+    WHEN typeof(NEW.published_at) NOT IN ('integer', 'null')
+    THEN RAISE(ABORT, 'steward_log: published_at is Unix milliseconds, or left out')
+  END;
+  INSERT INTO steward_messages(topic, number, key, payload, headers,
+                               published_at)
   VALUES (
-    (SELECT topic_id FROM steward_topics WHERE topic = NEW.topic),
+    NEW.topic,
     1 + coalesce(
-      (SELECT CASE WHEN position < NEW.position THEN number
-              ELSE RAISE(ABORT, 'steward_log: a trigger on steward_log publishes to the topic that fired it: publish to another topic') END
-         FROM steward_numbers
-        WHERE topic_id = (SELECT topic_id FROM steward_topics
-                           WHERE topic = NEW.topic)
+      (SELECT number FROM steward_messages WHERE topic = NEW.topic AND number > 0
         ORDER BY number DESC LIMIT 1),
-      (SELECT floor_number FROM steward_topics WHERE topic = NEW.topic)),
-    NEW.position);
+      (SELECT floor_number FROM steward_topics WHERE topic = NEW.topic), 0),
+    NEW.key, NEW.payload, NEW.headers,
+    coalesce(
+      NEW.published_at,
+      (SELECT value FROM steward_config WHERE name = 'clock'),
+      CAST(round((julianday('now') - 2440587.5) * 86400000) AS INTEGER)));
+  INSERT INTO steward_log_sweep(position, due)
+  VALUES (last_insert_rowid(), last_insert_rowid() % 64 = 0);
 END;
 
--- A plain INSERT leaves the time to us.
-CREATE TRIGGER IF NOT EXISTS steward_log_time
-AFTER INSERT ON steward_log
-WHEN NEW.published_at IS NULL
+CREATE TRIGGER IF NOT EXISTS steward_log_update
+INSTEAD OF UPDATE ON steward_log
 BEGIN
-  UPDATE steward_log
-     SET published_at = coalesce(
-           (SELECT value FROM steward_config WHERE name = 'clock'),
-           CAST(round((julianday('now') - 2440587.5) * 86400000) AS INTEGER))
-   WHERE position = NEW.position;
+  SELECT RAISE(ABORT, 'steward_log: messages are not changed: publish another');
 END;
 
--- Retention, amortized: every 64th message removes up to 128 of the oldest
--- that are beyond log_max_rows or log_max_age.  It stops at the first that is
--- to stay (clocks of clients differ), and never removes the newest.
-CREATE TRIGGER IF NOT EXISTS steward_log_retention
-AFTER INSERT ON steward_log
-WHEN NEW.position % 64 = 0
+CREATE TRIGGER IF NOT EXISTS steward_log_delete
+INSTEAD OF DELETE ON steward_log
 BEGIN
-  DELETE FROM steward_log
-   WHERE position < coalesce(
-       (SELECT min(position)
-          FROM (SELECT position, published_at FROM steward_log
-                 ORDER BY position LIMIT 128)
-         WHERE position = NEW.position
-            OR (position > NEW.position - coalesce(
-                  (SELECT value FROM steward_config
-                    WHERE name = 'log_max_rows'), 1000000)
-                AND coalesce(published_at >= coalesce(
-                  (SELECT value FROM steward_config WHERE name = 'clock'),
-                  CAST(round((julianday('now') - 2440587.5) * 86400000)
-                       AS INTEGER))
-                  - coalesce(
-                  (SELECT value FROM steward_config
-                    WHERE name = 'log_max_age'), 604800000), 1))),
-       (SELECT position FROM steward_log ORDER BY position LIMIT 1 OFFSET 128));
+  DELETE FROM steward_messages WHERE position = OLD.position;
 END;
 
-CREATE TRIGGER IF NOT EXISTS steward_log_append_only
-BEFORE UPDATE OF position, topic, key, payload, headers ON steward_log
+-- Retention, amortized: an insert into this view, with the newest position
+-- and due = 1, removes up to 128 of the oldest messages that are beyond log_max_rows or
+-- log_max_age.  It stops at the first that is to stay (clocks of clients
+-- differ), and never removes the newest.  steward_log does it at every 64th
+-- position; a connection with the library runs the same DELETE, log_sweep in
+-- sql/log.sql, before every 64th message that it publishes.  It is no trigger of steward_messages: that would make each publish twice as
+-- dear, because SQLite opens a statement journal for what might abort.
+CREATE VIEW IF NOT EXISTS steward_log_sweep(position, due) AS
+SELECT position, 1 FROM steward_messages ORDER BY position DESC LIMIT 1;
+
+CREATE TRIGGER IF NOT EXISTS steward_log_sweep_oldest
+INSTEAD OF INSERT ON steward_log_sweep
+WHEN NEW.due
+BEGIN
+  DELETE FROM steward_messages
+   WHERE position < (
+     SELECT coalesce(
+              (SELECT m.position FROM steward_messages AS m
+                WHERE m.position < o.oldest + 128
+                  AND (+m.position = NEW.position
+                    OR (+m.position > NEW.position - coalesce(
+                          (SELECT value FROM steward_config
+                            WHERE name = 'log_max_rows'), 1000000)
+                    AND m.published_at >= coalesce(
+                          (SELECT value FROM steward_config
+                            WHERE name = 'clock'),
+                          CAST(round((julianday('now') - 2440587.5)
+                                     * 86400000) AS INTEGER))
+                        - coalesce(
+                          (SELECT value FROM steward_config
+                            WHERE name = 'log_max_age'), 604800000)))
+                ORDER BY m.position LIMIT 1),
+              o.oldest + 128)
+       FROM (SELECT min(position) AS oldest FROM steward_messages) AS o);
+END;
+
+CREATE TRIGGER IF NOT EXISTS steward_messages_append_only
+BEFORE UPDATE ON steward_messages
 BEGIN
   SELECT RAISE(ABORT, 'steward_log: messages are not changed: publish another');
 END;
 
 -- The oldest of its topic goes first, and the newest of all never, so that
 -- neither numbers nor positions come again.
-CREATE TRIGGER IF NOT EXISTS steward_log_oldest_first
-BEFORE DELETE ON steward_log
+CREATE TRIGGER IF NOT EXISTS steward_messages_oldest_first
+BEFORE DELETE ON steward_messages
 BEGIN
   SELECT RAISE(ABORT, 'steward_log: messages leave oldest first, and the newest stays')
-   WHERE OLD.position = (SELECT max(position) FROM steward_log)
-      OR OLD.position IS NOT (
-           SELECT position FROM steward_numbers
-            WHERE topic_id = (SELECT topic_id FROM steward_topics
-                               WHERE topic = OLD.topic)
-              AND number = 1 + (SELECT floor_number FROM steward_topics
-                                 WHERE topic = OLD.topic));
+   WHERE OLD.position = (SELECT max(position) FROM steward_messages)
+      OR OLD.number <> (SELECT number FROM steward_messages
+                         WHERE topic = OLD.topic AND number > 0
+                         ORDER BY number LIMIT 1);
 END;
 
-CREATE TRIGGER IF NOT EXISTS steward_log_floor
-AFTER DELETE ON steward_log
+CREATE TRIGGER IF NOT EXISTS steward_messages_floor
+AFTER DELETE ON steward_messages
 BEGIN
-  UPDATE steward_topics SET floor_number = floor_number + 1
-   WHERE topic = OLD.topic;
-  DELETE FROM steward_numbers
-   WHERE (topic_id, number) = (SELECT topic_id, floor_number
-                                 FROM steward_topics
-                                WHERE topic = OLD.topic);
+  INSERT INTO steward_topics(topic, floor_number)
+  VALUES (OLD.topic, OLD.number)
+      ON CONFLICT (topic) DO UPDATE SET floor_number = OLD.number;
 END;

@@ -11,21 +11,19 @@
 
 CREATE VIEW IF NOT EXISTS subscription_deliveries
   (id, subscription_id, delivery_no, payload, acked, created_at) AS
-SELECT (c.cursor_id << 40) | n.position,
+SELECT (c.cursor_id << 40) | m.position,
        c.cursor_id,
-       n.number,
-       l.payload,
-       n.number <= c.acked_number,
-       strftime('%Y-%m-%dT%H:%M:%fZ', l.published_at / 1000.0, 'unixepoch')
+       m.number,
+       m.payload,
+       m.number <= c.acked_number,
+       strftime('%Y-%m-%dT%H:%M:%fZ', m.published_at / 1000.0, 'unixepoch')
   FROM steward_cursors AS c
-  JOIN steward_topics AS t ON t.topic = c.topic
-  JOIN steward_numbers AS n ON n.topic_id = t.topic_id
-  JOIN steward_log AS l ON l.position = n.position
- WHERE n.number <= c.acked_number
+  JOIN steward_messages AS m ON m.topic = c.topic
+ WHERE m.number <= c.acked_number
     OR c.max_pending = 0
-    OR n.number > (SELECT m.number FROM steward_numbers AS m
-                    WHERE m.topic_id = t.topic_id
-                    ORDER BY m.number DESC LIMIT 1) - c.max_pending;
+    OR m.number > (SELECT l.number FROM steward_messages AS l
+                    WHERE l.topic = c.topic AND l.number > 0
+                    ORDER BY l.number DESC LIMIT 1) - c.max_pending;
 
 -- A delivery inserted for one subscription is a message on its topic: every
 -- subscription of the topic gets it.

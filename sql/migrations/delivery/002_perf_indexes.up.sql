@@ -6,9 +6,9 @@
 -- library: 0.1.0
 --
 -- idx_subscription_deliveries_seq(subscription_id, delivery_no): the table
--- became a view, and its rows by subscription and number are found by the
--- primary key of steward_numbers.  The name goes to the index that finds the
--- slowest subscription of a topic.
+-- became a view, and its rows by subscription and number are found by
+-- steward_messages_number.  The name goes to the index that finds the slowest
+-- subscription of a topic.
 
 CREATE INDEX IF NOT EXISTS idx_subscription_deliveries_seq
   ON steward_cursors(topic, acked_number);
