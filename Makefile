@@ -79,6 +79,10 @@ fault: $(SO) c-tests ## fail each allocation in turn
 bench: $(SO) c-tests ## measure; ratios with percentiles, and JSON
 	$(O)/tests/bench $(SO) $(BENCH)
 
+.PHONY: fixture
+fixture: need-test $(SO) ## the database of a new version, in tests/fixtures/
+	tclsh tcl/make_fixture.tcl $(SO) tests/fixtures
+
 .PHONY: format
 format: need-format ## let clang-format lay out the C sources
 	clang-format -i $(CSRC) $(CHDR)
