@@ -3,6 +3,16 @@
 **
 ** One section for each file of ext/runtime/, in the order in which they build
 ** on one another; the capabilities' register functions stand at the end.
+**
+** Two pieces of the runtime are SQL: a cursor is a row of steward_cursors, moved
+** by the statements of sql/delivery.sql; the reaper is the triggers that
+** ext/ttl.c puts on a table, and those of the tables that Steward fills.
+** Four have a place and no caller yet; the first one makes them, here:
+**   lease.c    take, renew, hand back (name, owner, token, until) in one
+**              statement each, with a counter that fences off late owners
+**   wait.c     until something is committed, a deadline or an interrupt
+**   slice.c    work in a budget, with its position stored
+**   private.c  a second connection to the same file, by SQLite alone
 */
 #ifndef STEWARD_INT_H
 #define STEWARD_INT_H

@@ -39,7 +39,8 @@ SELECT ?1, ?2,
        iif(?3 < 0, ?4, ?3), ?7, ?7
   FROM (SELECT f.floor_number,
                coalesce((SELECT m.number FROM main.steward_messages AS m
-                          WHERE m.topic = ?2 AND m.number > 0 ORDER BY m.number DESC LIMIT 1),
+                          WHERE m.topic = ?2 AND m.number > 0
+                          ORDER BY m.number DESC LIMIT 1),
                         f.floor_number) AS last_number
           FROM (SELECT coalesce((SELECT t.floor_number
                                    FROM main.steward_topics AS t

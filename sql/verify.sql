@@ -1,8 +1,8 @@
 -- set: none
 --
--- The round trips of migrate_verify(): for each set a script that writes, reads,
--- changes and deletes a row of every table, and is undone afterwards.  Every
--- statement that returns columns must return a row.
+-- The round trips of migrate_verify(): for each set a script that writes,
+-- reads, changes and deletes a row of every table, and is undone afterwards.
+-- Every statement that returns columns must return a row.
 
 -- name: verify_core script
 -- set: core
@@ -92,20 +92,24 @@ INSERT INTO main.am_heads(branch_id) VALUES ('steward-verify') RETURNING 1;
 SELECT 1 FROM main.am_heads WHERE branch_id = 'steward-verify';
 UPDATE main.am_heads SET seq_no = 1 WHERE branch_id = 'steward-verify'
   RETURNING 1;
-INSERT INTO main.am_change_blobs(bytes_hash, bytes) VALUES (x'737465776172642d', x'01')
+INSERT INTO main.am_change_blobs(bytes_hash, bytes)
+VALUES (x'737465776172642d', x'01')
   RETURNING 1;
 SELECT 1 FROM main.am_change_blobs WHERE bytes_hash = x'737465776172642d';
-UPDATE main.am_change_blobs SET bytes = x'02' WHERE bytes_hash = x'737465776172642d'
+UPDATE main.am_change_blobs SET bytes = x'02'
+ WHERE bytes_hash = x'737465776172642d'
   RETURNING 1;
 INSERT INTO main.am_change_index(doc_id, branch_id, seq_no, change_hash,
-  bytes_hash, deps_json) VALUES ('d', 'steward-verify', 1, 'h', x'737465776172642d', '[]')
+  bytes_hash, deps_json)
+VALUES ('d', 'steward-verify', 1, 'h', x'737465776172642d', '[]')
   RETURNING 1;
 SELECT 1 FROM main.am_change_index WHERE branch_id = 'steward-verify';
 UPDATE main.am_change_index SET actor_id = 'a' WHERE branch_id =
   'steward-verify' RETURNING 1;
 DELETE FROM main.am_change_index WHERE branch_id = 'steward-verify' RETURNING
   1;
-DELETE FROM main.am_change_blobs WHERE bytes_hash = x'737465776172642d' RETURNING 1;
+DELETE FROM main.am_change_blobs
+ WHERE bytes_hash = x'737465776172642d' RETURNING 1;
 DELETE FROM main.am_heads WHERE branch_id = 'steward-verify' RETURNING 1;
 DELETE FROM main.am_branches WHERE branch_id = 'steward-verify' RETURNING 1;
 
