@@ -16,8 +16,8 @@ VALUES (
   ?2, ?3, ?4, ?5);
 
 -- name: log_sweep hot
--- Retention: remove up to 128 of the oldest messages that are beyond
--- log_max_rows or log_max_age, as steward_log_sweep_oldest does.
+-- Retention: remove up to 128 of the oldest messages that at the time ?1 are
+-- beyond log_max_rows or log_max_age, as steward_log_sweep_oldest does.
 DELETE FROM main.steward_messages
  WHERE position < (
    SELECT coalesce(
@@ -27,11 +27,7 @@ DELETE FROM main.steward_messages
                   OR (+m.position > n.newest - coalesce(
                         (SELECT value FROM main.steward_config
                           WHERE name = 'log_max_rows'), 1000000)
-                  AND m.published_at >= coalesce(
-                        (SELECT value FROM main.steward_config
-                          WHERE name = 'clock'),
-                        CAST(round((julianday('now') - 2440587.5)
-                                   * 86400000) AS INTEGER))
+                  AND m.published_at >= ?1
                       - coalesce(
                         (SELECT value FROM main.steward_config
                           WHERE name = 'log_max_age'), 604800000)))
