@@ -4,11 +4,15 @@
 -- by (topic, number), and numbers have no holes.  Two questions come again and
 -- again:
 --   the last number of a topic: that of its newest message, or, when all have
---     left, the floor (number > 0 says nothing new, but without it statistics
---     can make SQLite sort the topic instead of reading its last entry);
+--     left, the floor;
 --   the number at a position: that of the message there, if it is of this
 --     topic; else it is found by climbing the topic's numbers in steps that
 --     halve (half), which reads a few dozen index entries whatever the size.
+--
+-- INDEXED BY, because statistics of a table with few topics can make SQLite
+-- look at all of them; "number > 0", which is always true, because without it
+-- statistics of a small table make it sort a topic rather than read its last
+-- entry.
 
 -- name: delivery_subscribe hot
 -- Make a subscription, or change its bound and keep its place.  ?3 max_pending
@@ -39,6 +43,7 @@ SELECT ?1, ?2,
        iif(?3 < 0, ?4, ?3), ?7, ?7
   FROM (SELECT f.floor_number,
                coalesce((SELECT m.number FROM main.steward_messages AS m
+                                INDEXED BY steward_messages_number
                           WHERE m.topic = ?2 AND m.number > 0
                           ORDER BY m.number DESC LIMIT 1),
                         f.floor_number) AS last_number
@@ -57,7 +62,9 @@ DELETE FROM main.steward_cursors WHERE consumer = ?1 AND topic = ?2;
 
 -- name: delivery_subscribed hot
 -- Does the consumer have any subscription?
-SELECT 1 FROM main.steward_cursors WHERE consumer = ?1 LIMIT 1;
+SELECT 1 FROM main.steward_cursors
+       INDEXED BY sqlite_autoindex_steward_cursors_1
+ WHERE consumer = ?1 LIMIT 1;
 
 -- name: delivery_ack hot
 -- Acknowledge everything up to position ?2, in every topic of the consumer.
@@ -91,6 +98,7 @@ UPDATE main.steward_cursors AS c
           FROM (SELECT f.*,
                        coalesce((SELECT m.number
                                    FROM main.steward_messages AS m
+                                        INDEXED BY steward_messages_number
                                   WHERE m.topic = f.topic AND m.number > 0
                                   ORDER BY m.number DESC LIMIT 1),
                                 f.floor_number) AS last_number
@@ -140,6 +148,7 @@ SELECT s.topic,
           FROM (SELECT f.*,
                        coalesce((SELECT m.number
                                    FROM main.steward_messages AS m
+                                        INDEXED BY steward_messages_number
                                   WHERE m.topic = f.topic AND m.number > 0
                                   ORDER BY m.number DESC LIMIT 1),
                                 f.floor_number) AS last_number
@@ -157,7 +166,7 @@ SELECT s.topic,
 -- The messages of a topic from a number on, in order.
 SELECT m.position, m.number, m.topic, m.key, m.payload, m.headers,
        m.published_at
-  FROM main.steward_messages AS m
+  FROM main.steward_messages AS m INDEXED BY steward_messages_number
  WHERE m.topic = ?1 AND m.number >= ?2
  ORDER BY m.number;
 
@@ -167,10 +176,11 @@ SELECT k.consumer, k.topic, m.position, m.number, m.key, m.payload, m.headers,
        m.published_at
   FROM main.steward_cursors AS k
  CROSS JOIN main.steward_messages AS m INDEXED BY steward_messages_number
-    ON likelihood(m.topic = k.topic, 0.000001)
+    ON m.topic = k.topic
    AND m.number > max(k.acked_number,
                       iif(k.max_pending = 0, 0,
                           (SELECT l.number FROM main.steward_messages AS l
+                                  INDEXED BY steward_messages_number
                             WHERE l.topic = k.topic AND l.number > 0
                             ORDER BY l.number DESC LIMIT 1) - k.max_pending));
 
@@ -193,6 +203,7 @@ SELECT s.cursor_id, s.consumer, s.topic, s.acked_position,
           FROM (SELECT f.*,
                        coalesce((SELECT m.number
                                    FROM main.steward_messages AS m
+                                        INDEXED BY steward_messages_number
                                   WHERE m.topic = f.topic AND m.number > 0
                                   ORDER BY m.number DESC LIMIT 1),
                                 f.floor_number) AS last_number

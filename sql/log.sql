@@ -8,8 +8,9 @@ INSERT INTO main.steward_messages(topic, number, key, payload, headers,
 VALUES (
   ?1,
   1 + coalesce(
-    (SELECT m.number FROM main.steward_messages AS m WHERE m.topic = ?1
-        AND m.number > 0
+    (SELECT m.number FROM main.steward_messages AS m
+            INDEXED BY steward_messages_number
+      WHERE m.topic = ?1 AND m.number > 0
       ORDER BY m.number DESC LIMIT 1),
     (SELECT t.floor_number FROM main.steward_topics AS t WHERE t.topic = ?1),
     0),

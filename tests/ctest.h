@@ -118,7 +118,8 @@ static inline void hash_bytes(unsigned long long *p, const void *pData, int n) {
 static inline int tells_time(const char *zColumn) {
   size_t n = strlen(zColumn);
   return (n > 3 && (strcmp(zColumn + n - 3, "_ts") == 0 ||
-                    strcmp(zColumn + n - 3, "_at") == 0)) ||
+                    strcmp(zColumn + n - 3, "_at") == 0 ||
+                    strcmp(zColumn + n - 3, "_ms") == 0)) ||
          strcmp(zColumn, "seeded") == 0 || strcmp(zColumn, "updated") == 0;
 }
 

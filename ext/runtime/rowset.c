@@ -305,6 +305,8 @@ static int rowsetBestIndex(sqlite3_vtab *pBase, sqlite3_index_info *pInfo) {
   pInfo->estimatedCost = 1000000.0;
   for (i = 0; i < nPushed && i < 3; i++) pInfo->estimatedCost /= 50.0;
   pInfo->estimatedRows = (i64)pInfo->estimatedCost;
+  /* an empty plan is NULL as well, so want of memory is asked for */
+  if (rc == SQLITE_OK) rc = sqlite3_str_errcode(pPlan);
   if (rc) {
     sqlite3_free(sqlite3_str_finish(pPlan));
     return rc;

@@ -142,7 +142,8 @@ BEGIN
   VALUES (
     NEW.topic,
     1 + coalesce(
-      (SELECT number FROM steward_messages WHERE topic = NEW.topic AND number > 0
+      (SELECT number FROM steward_messages INDEXED BY steward_messages_number
+        WHERE topic = NEW.topic AND number > 0
         ORDER BY number DESC LIMIT 1),
       (SELECT floor_number FROM steward_topics WHERE topic = NEW.topic), 0),
     NEW.key, NEW.payload, NEW.headers,
@@ -216,6 +217,7 @@ BEGIN
   SELECT RAISE(ABORT, 'steward_log: messages leave oldest first, and the newest stays')
    WHERE OLD.position = (SELECT max(position) FROM steward_messages)
       OR OLD.number <> (SELECT number FROM steward_messages
+                                INDEXED BY steward_messages_number
                          WHERE topic = OLD.topic AND number > 0
                          ORDER BY number LIMIT 1);
 END;

@@ -22,6 +22,7 @@ SELECT (c.cursor_id << 40) | m.position,
  WHERE m.number <= c.acked_number
     OR c.max_pending = 0
     OR m.number > (SELECT l.number FROM steward_messages AS l
+                          INDEXED BY steward_messages_number
                     WHERE l.topic = c.topic AND l.number > 0
                     ORDER BY l.number DESC LIMIT 1) - c.max_pending;
 
