@@ -11,6 +11,7 @@ LDLIBS  ?= -lm
 #VERBOSE = 1               # make test: one line per test
 #JOBS    = 2               # make test: so many files at a time
 #SEED    = 4711            # make test, fuzz: repeat a random run
+#SEEDS   = docs/           # make test: compare tests/seeds/ with the documents
 SECONDS ?= 60#             # make fuzz: for how long
 PREFIX  ?= /usr/local#     # make install: below here ...
 DESTDIR ?=#                # ... inside of this staging directory
@@ -50,7 +51,7 @@ NEED     = @DEPS='$(DEPS)' CC='$(CC)' sh tcl/need.sh
 MAKEFLAGS += --no-builtin-rules
 .SUFFIXES:
 .DELETE_ON_ERROR:
-export DEPS DB TESTS VERBOSE JOBS SEED RELEASE TARGETS WORKTREE KEEP
+export DEPS DB TESTS VERBOSE JOBS SEED SEEDS RELEASE TARGETS WORKTREE KEEP
 
 # -------------------------------- targets, from the cheapest to the dearest
 .PHONY: all

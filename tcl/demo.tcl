@@ -40,6 +40,8 @@ proc demo::shell {sql args} {
   lappend command -cmd ".timeout 5000" -cmd ".headers [dict get $opt -headers]"
   lappend command -cmd ".mode [dict get $opt -mode]"
   if {[dict get $opt -library]} { lappend command -cmd ".load [dot_quote $so]" }
+  # a UTF-16 file wants to be read before the first function (see README)
+  lappend command -cmd "SELECT 1 FROM sqlite_schema WHERE 0;"
   lappend command [dict get $opt -file]
   set f [open "|$command 2>@1" r+]
   fconfigure $f -encoding utf-8 -translation lf

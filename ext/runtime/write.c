@@ -79,6 +79,19 @@ static void fail_busy(StewardCall *c) {
   }
 }
 
+/* From SQLite 3.41 on a statement that runs keeps the file's encoding from
+** being noticed: the schema of a UTF-16 file cannot be read inside a function
+** that is the first thing on its connection. */
+static void fail_locked(StewardCall *c, const char *zMsg) {
+  steward_fail(c, STEWARD_BUSY,
+               "%s: a statement of this connection (or of its shared cache) is "
+               "still reading: finish it first%s",
+               zMsg,
+               sqlite3_libversion_number() < 3041000
+                   ? ""
+                   : "; on a UTF-16 database, SELECT from a table first");
+}
+
 /* Fail with what the engine said last on this connection. */
 void steward_fail_db(StewardCall *c, int rc) {
   char *zMsg;
@@ -93,10 +106,7 @@ void steward_fail_db(StewardCall *c, int rc) {
   } else if ((rc & 0xff) == SQLITE_BUSY) {
     fail_busy(c);
   } else if ((rc & 0xff) == SQLITE_LOCKED) {
-    steward_fail(c, STEWARD_BUSY,
-                 "%s: a statement of this connection (or of its shared cache) "
-                 "is still reading: finish it first",
-                 zMsg);
+    fail_locked(c, zMsg);
   } else if ((rc & 0xff) == SQLITE_READONLY) {
     steward_fail(c, STEWARD_READ_ONLY,
                  "%s: open the database for writing, or leave query_only off",
