@@ -4,8 +4,8 @@
 ** One section for each file of ext/runtime/, in the order in which they build
 ** on one another; the capabilities' register functions stand at the end.
 **
-** Two pieces of the runtime are SQL: a cursor is a row of steward_cursors, moved
-** by the statements of sql/delivery.sql; the reaper is the triggers that
+** Two pieces of the runtime are SQL: a cursor is a row of steward_cursors,
+** moved by the statements of sql/delivery.sql; the reaper is the triggers that
 ** ext/ttl.c puts on a table, and those of the tables that Steward fills.
 ** Four have a place and no caller yet; the first one makes them, here:
 **   lease.c    take, renew, hand back (name, owner, token, until) in one
