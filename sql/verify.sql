@@ -9,12 +9,20 @@
 -- A message, its number, a cursor, a setting, a counter.
 INSERT INTO main.steward_log(topic, payload)
 VALUES ('steward-verify', 1), ('steward-verify', 2);
-DELETE FROM main.steward_log
- WHERE topic = 'steward-verify'
-   AND position < (SELECT max(position) FROM main.steward_log) RETURNING 1;
 SELECT 1 FROM main.steward_messages AS m
-  JOIN main.steward_topics AS t USING (topic)
- WHERE m.topic = 'steward-verify' AND m.number = t.floor_number + 1;
+  JOIN main.steward_messages AS n
+    ON n.topic = m.topic AND n.number = m.number + 1
+ WHERE m.topic = 'steward-verify' AND n.position = m.position + 1;
+DELETE FROM main.steward_log
+ WHERE position = (SELECT min(position) FROM main.steward_messages)
+RETURNING 1;
+SELECT 1 FROM main.steward_topics AS t
+ WHERE t.floor_number = coalesce((SELECT m.number - 1
+                                    FROM main.steward_messages AS m
+                                   WHERE m.topic = t.topic
+                                   ORDER BY m.number LIMIT 1),
+                                 t.floor_number)
+ LIMIT 1;
 INSERT INTO main.steward_cursors(consumer, topic, max_pending, created_at,
                                  seen_at)
 VALUES ('steward-verify', 'steward-verify', 0, 0, 0) RETURNING 1;

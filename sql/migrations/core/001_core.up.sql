@@ -209,17 +209,14 @@ BEGIN
   SELECT RAISE(ABORT, 'steward_log: messages are not changed: publish another');
 END;
 
--- The oldest of its topic goes first, and the newest of all never, so that
--- neither numbers nor positions come again.
+-- The oldest goes first, and the newest never, so that neither numbers nor
+-- positions come again, and what is there is whole from one position on.
 CREATE TRIGGER IF NOT EXISTS steward_messages_oldest_first
 BEFORE DELETE ON steward_messages
 BEGIN
   SELECT RAISE(ABORT, 'steward_log: messages leave oldest first, and the newest stays')
    WHERE OLD.position = (SELECT max(position) FROM steward_messages)
-      OR OLD.number <> (SELECT number FROM steward_messages
-                                INDEXED BY steward_messages_number
-                         WHERE topic = OLD.topic AND number > 0
-                         ORDER BY number LIMIT 1);
+      OR OLD.position <> (SELECT min(position) FROM steward_messages);
 END;
 
 CREATE TRIGGER IF NOT EXISTS steward_messages_floor
