@@ -16,6 +16,12 @@ static const StewardSetting aSetting[] = {
     {"MAX_DELIVERY_QUEUE", 1000, 0, 1000000000, "messages",
      "pending messages that a new subscription keeps before the oldest are "
      "dropped; 0: bounded by the log's retention only"},
+    {"delivery_idle", 2592000000, 0, 3153600000000LL, "ms",
+     "how long a subscription lives after its consumer was last seen; 0: for "
+     "ever"},
+    {"delivery_keep", 0, 0, 3153600000000LL, "ms",
+     "how long a message stays after it was published, though every "
+     "subscription has passed it"},
     {"delta_max_depth", 100, 1, 999, "rows",
      "longest chain of deltas that delta_resolve follows"},
     {"health_integrity_bytes", 67108864, 0, 1099511627776LL, "bytes",

@@ -14,9 +14,14 @@
 ** The tables delivery_next, delivery_queue and delivery_status are in
 ** vtab/delivery.c.
 */
+#include <string.h>
+
 #include "steward_int.h"
 
 #define NAME_MAX_BYTES 200
+
+/* Kinds of channels, as in steward_cursors.kind. */
+enum { KIND_TOPIC, KIND_PATTERN, KIND_ALL };
 
 typedef struct PublishOptions {
   char *zKey;
@@ -25,10 +30,61 @@ typedef struct PublishOptions {
 
 static const StewardOption aPublishOption[] = {
     {"key", STEWARD_OPT_TEXT, offsetof(PublishOptions, zKey), 0, 0, NULL,
-     "what the message is about, for the consumer to tell messages apart"},
+     "what the message is about, for the policy coalesce and for consumers"},
     {"headers", STEWARD_OPT_JSON, offsetof(PublishOptions, zHeaders), 0, 0,
      NULL, "JSON that travels beside the payload"},
 };
+
+/* Retention by subscriptions, amortized as that of the log is: before the
+** first message of a connection and every 64th after it. */
+static void prune_sometimes(StewardCall *c) {
+  enum { EVERY = 64, SUBSCRIPTIONS = 8 };
+  i64 iNow = steward_now(c->p), iIdle, iCursor;
+  int i;
+  if (c->rc || c->p->nPublish++ % EVERY) return;
+  iIdle = steward_setting_int(c, "delivery_idle");
+  for (i = 0; i < SUBSCRIPTIONS && iIdle > 0; i++) {
+    iCursor = steward_int(c, SQL_delivery_idle, 0, "l", iNow - iIdle);
+    if (iCursor == 0) break;
+    steward_run(c, SQL_delivery_expire, "l", iCursor);
+  }
+  steward_run(c, SQL_delivery_prune, "l",
+              iNow - steward_setting_int(c, "delivery_keep"));
+}
+
+/* A trigger has refused the message: say for whom. */
+static void explain_full(StewardCall *c, const char *zTopic) {
+  StewardCall look = *c;
+  sqlite3_stmt *pRow;
+  if (c->zErr == NULL || strstr(c->zErr, "QUEUE_FULL: steward_log") == NULL) {
+    return;
+  }
+  look.rc = SQLITE_OK;
+  look.zErr = NULL;
+  pRow = steward_query(&look, SQL_delivery_full, "t", zTopic);
+  if (steward_next(&look, pRow)) {
+    sqlite3_free(c->zErr);
+    c->zErr = NULL;
+    c->rc = SQLITE_OK;
+    steward_fail(c, STEWARD_QUEUE_FULL,
+                 "topic '%s' is full: %lld messages wait for consumer '%s', "
+                 "which takes no more: wait until it has acknowledged",
+                 zTopic, sqlite3_column_int64(pRow, 1),
+                 steward_column(&look, pRow, 0));
+  }
+  steward_give(&look, SQL_delivery_full, pRow);
+  sqlite3_free(look.zErr);
+}
+
+/* Publish; the position.  For the table delivery_queue, too. */
+i64 delivery_append(StewardCall *c, const char *zTopic, sqlite3_value *pPayload,
+                    const char *zKey, const char *zHeaders) {
+  i64 iPosition;
+  prune_sometimes(c);
+  iPosition = steward_log_append(c, zTopic, pPayload, zKey, zHeaders);
+  explain_full(c, zTopic);
+  return iPosition;
+}
 
 /* delivery_publish(topic TEXT, payload [, options JSON]) -> INTEGER, position
 **                                                                    plain
@@ -37,9 +93,14 @@ static const StewardOption aPublishOption[] = {
 ** keeps its type.  Usable in triggers (outbox); many at once:
 ** INSERT INTO delivery_queue(topic, payload) SELECT ...; from a client without
 ** the library: INSERT INTO steward_log(topic, payload) VALUES(...).
+** A message leaves when every subscription that wants it has passed it (setting
+** delivery_keep: so long after it was published), or by age and count
+** (log_max_age, log_max_rows).
 ** Set: delivery
 ** Errors: "INVALID_ARGUMENT: delivery_publish: topic must be text, got NULL";
 **   "INVALID_ARGUMENT: delivery_publish: payload must be a value, got NULL";
+**   "QUEUE_FULL: delivery_publish: topic 'mail' is full: 10 messages wait for
+**   consumer 'w', which takes no more: wait until it has acknowledged";
 **   UNSUPPORTED where the host has turned triggers off; NOT_INSTALLED; BUSY.
 ** Source: seed 000, delivery queue.
 ** Example: SELECT delivery_publish('mail', 'hello'); -- 1
@@ -59,7 +120,7 @@ static void delivery_publish(sqlite3_context *ctx, int argc,
                     &options);
   }
   iPosition =
-      steward_log_append(&c, zTopic, argv[1], options.zKey, options.zHeaders);
+      delivery_append(&c, zTopic, argv[1], options.zKey, options.zHeaders);
   steward_options_free(aPublishOption, ArraySize(aPublishOption), &options);
   if (steward_close(&c) == SQLITE_OK) sqlite3_result_int64(ctx, iPosition);
 }
@@ -68,51 +129,148 @@ typedef struct SubscribeOptions {
   i64 iMaxPending;
   i64 eStart;
   i64 iAfter;
+  i64 ePolicy;
 } SubscribeOptions;
 
 static const StewardOption aSubscribeOption[] = {
     {"max_pending", STEWARD_OPT_INT, offsetof(SubscribeOptions, iMaxPending), 0,
      1000000000, NULL,
-     "pending messages kept before the oldest are dropped; 0: no bound but "
+     "pending messages kept before the policy takes effect; 0: no bound but "
      "the log's retention"},
+    {"policy", STEWARD_OPT_WORD, offsetof(SubscribeOptions, ePolicy), 0, 0,
+     "drop_oldest|reject|coalesce",
+     "beyond max_pending: lose the oldest, or refuse to publish (exact topics "
+     "only); coalesce reads only the newest message per key"},
     {"start", STEWARD_OPT_WORD, offsetof(SubscribeOptions, eStart), 0, 0,
      "latest|earliest", "where a new subscription begins"},
     {"after", STEWARD_OPT_INT, offsetof(SubscribeOptions, iAfter), 0, INT64_MAX,
      NULL, "begin behind this position"},
 };
 
+/* An exact topic, a prefix of whole parts (`doc:*`), or everything (`*`); its
+** kind. */
+static int arg_channel(StewardCall *c, sqlite3_value *v,
+                       const char **pzTopic /* OUT */) {
+  const char *zTopic = steward_arg_text(c, v, "topic", NAME_MAX_BYTES);
+  const char *zStar = zTopic ? strchr(zTopic, '*') : NULL;
+  *pzTopic = zTopic;
+  if (zStar == NULL) return KIND_TOPIC;
+  if (strcmp(zTopic, "*") == 0) return KIND_ALL;
+  if (zStar[1] == 0 && zStar > zTopic + 1 && zStar[-1] == ':') {
+    return KIND_PATTERN;
+  }
+  steward_fail(c, STEWARD_INVALID_ARGUMENT,
+               "topic must be an exact name, a prefix like 'doc:*' or '*', "
+               "got '%s'",
+               zTopic);
+  return KIND_TOPIC;
+}
+
+/* The channel of a pattern; the first one makes the triggers that feed it. */
+static void make_pattern(StewardCall *c, const char *zPattern, int bOlder) {
+  char *zPrefix, *zEnd;
+  steward_script(c, steward_sql[SQL_delivery_pattern_on].zSql);
+  steward_run(c, SQL_delivery_pattern_new, "t", zPattern);
+  if (!bOlder) return;
+  zPrefix = steward_mprintf(c, "%.*s", (int)strlen(zPattern) - 1, zPattern);
+  zEnd = steward_mprintf(c, "%.*s;", (int)strlen(zPattern) - 2, zPattern);
+  steward_run(c, SQL_delivery_pattern_fill, "ttt", zPattern, zPrefix, zEnd);
+  steward_run(c, SQL_delivery_pattern_filled, "t", zPattern);
+  sqlite3_free(zPrefix);
+  sqlite3_free(zEnd);
+}
+
+/* Take away what only patterns and rejecting subscriptions need, when there
+** are none. */
+static void clean_up(StewardCall *c) {
+  i64 iPattern;
+  while ((iPattern = steward_int(c, SQL_delivery_pattern_drop, 0, "")) != 0) {
+    steward_run(c, SQL_delivery_pattern_forget, "l", iPattern);
+  }
+  if (!steward_int(c, SQL_delivery_pattern_any, 0, "")) {
+    steward_script(c, steward_sql[SQL_delivery_pattern_off].zSql);
+  }
+  if (!steward_int(c, SQL_delivery_reject_any, 0, "")) {
+    steward_script(c, steward_sql[SQL_delivery_reject_off].zSql);
+  }
+}
+
+/* Does the subscription reject now? */
+static int rejects(StewardCall *c, const char *zConsumer, const char *zTopic) {
+  char *z = steward_text(c, SQL_delivery_policy, "tt", zConsumer, zTopic);
+  int b = z && strcmp(z, "reject") == 0;
+  sqlite3_free(z);
+  return b;
+}
+
+enum { POLICY_NONE = -1, POLICY_DROP_OLDEST, POLICY_REJECT, POLICY_COALESCE };
+
+static i64 subscribe(StewardCall *c, const char *zConsumer, const char *zTopic,
+                     int eKind, const SubscribeOptions *o) {
+  static const char *const azPolicy[] = {"drop_oldest", "reject", "coalesce"};
+  int eStart = o->iAfter >= 0 ? 2 : (int)o->eStart;
+  i64 iDefault = steward_setting_int(c, "MAX_DELIVERY_QUEUE"), iId;
+  int bRejected = 0;
+  if (o->ePolicy == POLICY_REJECT && eKind != KIND_TOPIC) {
+    steward_fail(c, STEWARD_INVALID_ARGUMENT,
+                 "policy reject needs an exact topic, got '%s'", zTopic);
+  }
+  /* one statement where that is enough, so that it works everywhere */
+  c->eMode = eKind == KIND_PATTERN || o->ePolicy >= 0 ? STEWARD_WRITE
+                                                      : STEWARD_WRITE_ONE;
+  steward_begin(c);
+  if (eKind == KIND_PATTERN) make_pattern(c, zTopic, eStart != 0);
+  if (c->eMode == STEWARD_WRITE) bRejected = rejects(c, zConsumer, zTopic);
+  if (o->ePolicy == POLICY_REJECT) {
+    steward_script(c, steward_sql[SQL_delivery_reject_on].zSql);
+  }
+  iId = steward_int(
+      c, SQL_delivery_subscribe, 0, o->ePolicy < 0 ? "ttllillin" : "ttllillit",
+      zConsumer, zTopic, o->iMaxPending, iDefault, eStart, o->iAfter,
+      steward_now(c->p), eKind, o->ePolicy < 0 ? NULL : azPolicy[o->ePolicy]);
+  if (bRejected && o->ePolicy != POLICY_REJECT) clean_up(c);
+  return iId;
+}
+
 /* delivery_subscribe(consumer TEXT, topic TEXT [, options JSON])
 **   -> INTEGER, subscription id    plain
-** Subscribe a consumer to a topic, from now on (default), from the earliest
-** message retained, or behind a position.  Again: changes max_pending and keeps
-** the place.  A subscription keeps max_pending messages (setting
-** MAX_DELIVERY_QUEUE, 1000); beyond that the oldest are dropped, and
-** delivery_next says how many.
+** Subscribe a consumer to a topic, to the topics with a prefix (`doc:*`) or to
+** everything (`*`): from now on (default), from the earliest message retained,
+** or behind a position.  Again: changes max_pending and policy and keeps the
+** place.  A subscription keeps max_pending messages (setting
+** MAX_DELIVERY_QUEUE, 1000); beyond that its policy decides: drop_oldest (and
+** delivery_next says how many), or reject, which makes publishing to the topic
+** fail.  coalesce reads only the newest message per key.  A subscription that
+** nobody acknowledges for setting delivery_idle (30 days) ends.
+** The first pattern and the first policy reject put triggers on
+** steward_messages, which cost every message something.  A call with a pattern
+** or a policy is refused inside a writing statement.
 ** Set: delivery
-** Errors: "INVALID_ARGUMENT: delivery_subscribe: topic must be an exact name
-**   without *, got 'a*'"; NOT_INSTALLED; BUSY.
+** Errors: "INVALID_ARGUMENT: delivery_subscribe: topic must be an exact name, a
+**   prefix like 'doc:*' or '*', got 'a*'"; "INVALID_ARGUMENT:
+**   delivery_subscribe: policy reject needs an exact topic, got '*'";
+**   NOT_INSTALLED; UNSUPPORTED; BUSY.
 ** Source: seed 000, "Bounded per-subscription unacked rows".
 ** Example: SELECT delivery_subscribe('mailer', 'mail'); -- 1
 **   SELECT delivery_subscribe('mailer', 'mail', '{"max_pending":10}'); -- 1
+**   SELECT delivery_subscribe('auditor', 'doc:*', '{"policy":"coalesce"}'); -- 2
 */
 static void delivery_subscribe(sqlite3_context *ctx, int argc,
                                sqlite3_value **argv) {
   StewardCall c;
-  SubscribeOptions options = {-1, 0, -1};
+  SubscribeOptions options = {-1, 0, -1, POLICY_NONE};
   const char *zConsumer, *zTopic;
-  i64 iId = 0, iDefault = 0;
-  steward_open(&c, ctx, "delivery_subscribe", "delivery", STEWARD_WRITE_ONE);
+  int eKind;
+  i64 iId = 0;
+  steward_open(&c, ctx, "delivery_subscribe", "delivery", STEWARD_READ);
   zConsumer = steward_arg_text(&c, argv[0], "consumer", NAME_MAX_BYTES);
-  zTopic = steward_arg_topic(&c, argv[1]);
+  eKind = arg_channel(&c, argv[1], &zTopic);
   if (argc > 2) {
     steward_options(&c, argv[2], aSubscribeOption, ArraySize(aSubscribeOption),
                     &options);
   }
-  iDefault = steward_setting_int(&c, "MAX_DELIVERY_QUEUE");
-  iId = steward_int(&c, SQL_delivery_subscribe, 0, "ttllill", zConsumer, zTopic,
-                    options.iMaxPending, iDefault,
-                    options.iAfter >= 0 ? 2 : (int)options.eStart,
-                    options.iAfter, steward_now(c.p));
+  if (c.rc == SQLITE_OK)
+    iId = subscribe(&c, zConsumer, zTopic, eKind, &options);
   if (steward_close(&c) == SQLITE_OK) sqlite3_result_int64(ctx, iId);
 }
 
@@ -128,9 +286,9 @@ static void delivery_unsubscribe(sqlite3_context *ctx, int argc,
                                  sqlite3_value **argv) {
   StewardCall c;
   const char *zConsumer, *zTopic;
-  steward_open(&c, ctx, "delivery_unsubscribe", "delivery", STEWARD_WRITE_ONE);
+  steward_open(&c, ctx, "delivery_unsubscribe", "delivery", STEWARD_WRITE);
   zConsumer = steward_arg_text(&c, argv[0], "consumer", NAME_MAX_BYTES);
-  zTopic = steward_arg_topic(&c, argv[1]);
+  arg_channel(&c, argv[1], &zTopic);
   steward_run(&c, SQL_delivery_unsubscribe, "tt", zConsumer, zTopic);
   if (c.rc == SQLITE_OK && sqlite3_changes(c.db) == 0) {
     steward_fail(&c, STEWARD_NOT_FOUND,
@@ -138,6 +296,7 @@ static void delivery_unsubscribe(sqlite3_context *ctx, int argc,
                  "topic FROM delivery_status lists subscriptions",
                  zConsumer, zTopic);
   }
+  clean_up(&c);
   if (steward_close(&c) == SQLITE_OK) sqlite3_result_int(ctx, 1);
 }
 

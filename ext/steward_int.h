@@ -151,9 +151,10 @@ struct Steward {
   sqlite3_stmt *aStmt[SQL_COUNT]; /* cached statements, see stmt.c */
   unsigned aRuns[SQL_COUNT];      /* how often each was taken */
   StewardClock clock;
-  unsigned nAppend; /* messages published on this connection, see log.c */
-  int eVfs;         /* 0 not looked at yet, 1 ordinary, 2 dqlite */
-  struct {          /* the tables of functions, in the order of registration */
+  unsigned nAppend;  /* messages published on this connection, see log.c */
+  unsigned nPublish; /* the same by delivery.c */
+  int eVfs;          /* 0 not looked at yet, 1 ordinary, 2 dqlite */
+  struct {           /* the tables of functions, in the order of registration */
     const struct StewardFunc *aFunc;
     int n;
   } aList[24];
@@ -421,6 +422,8 @@ int help_register(Steward *p);
 int help_tables_register(Steward *p);
 int migrate_register(Steward *p);
 int migrate_tables_register(Steward *p);
+i64 delivery_append(StewardCall *c, const char *zTopic, sqlite3_value *pPayload,
+                    const char *zKey, const char *zHeaders);
 int delivery_register(Steward *p);
 int delivery_tables_register(Steward *p);
 int delta_register(Steward *p);

@@ -36,13 +36,18 @@ SELECT count(*)
 -- No cursor is beyond the last message of its topic or of the log.
 SELECT count(*)
   FROM main.steward_cursors AS c
- WHERE c.acked_number < 0 OR c.dropped_total < 0
-    OR c.acked_number > coalesce((SELECT max(m.number)
-                                    FROM main.steward_messages AS m
-                                   WHERE m.topic = c.topic),
-                                 (SELECT t.floor_number
-                                    FROM main.steward_topics AS t
-                                   WHERE t.topic = c.topic), 0);
+ WHERE c.dropped_total < 0
+    OR (c.kind <> 1 AND c.acked_number < 0)
+    OR (c.kind = 0
+        AND c.acked_number > coalesce((SELECT max(m.number)
+                                         FROM main.steward_messages AS m
+                                        WHERE m.topic = c.topic),
+                                      (SELECT t.floor_number
+                                         FROM main.steward_topics AS t
+                                        WHERE t.topic = c.topic), 0))
+    OR (c.kind = 2
+        AND c.acked_number > coalesce((SELECT max(m.position)
+                                         FROM main.steward_messages AS m), 0));
 
 -- name: contract_core_policies_have_their_tables
 -- Every expiry policy is on a table that exists.
@@ -59,3 +64,31 @@ SELECT count(*) FROM main.steward_cursors AS c
    AND c.max_pending < (SELECT count(*) FROM main.subscription_deliveries AS d
                          WHERE d.subscription_id = c.cursor_id
                            AND d.acked = 0);
+
+-- name: contract_delivery_patterns
+-- set: delivery
+-- The numbers of a pattern run from above its floor to its last without a hole,
+-- in the order of positions, and each has its message; no cursor is outside.
+SELECT (SELECT count(*)
+          FROM main.steward_patterns AS p
+         WHERE p.last_number - p.floor_number <>
+               (SELECT count(*) FROM main.steward_pattern_numbers AS n
+                 WHERE n.pattern_id = p.pattern_id
+                   AND n.number > p.floor_number
+                   AND n.number <= p.last_number))
+     + (SELECT count(*)
+          FROM main.steward_pattern_numbers AS n
+          LEFT JOIN main.steward_patterns AS p USING (pattern_id)
+          LEFT JOIN main.steward_messages AS m USING (position)
+         WHERE p.pattern IS NULL OR m.topic IS NULL
+            OR substr(m.topic, 1, length(p.pattern) - 1)
+               <> rtrim(p.pattern, '*')
+            OR n.position <= (SELECT b.position
+                                FROM main.steward_pattern_numbers AS b
+                               WHERE b.pattern_id = n.pattern_id
+                                 AND b.number = n.number - 1))
+     + (SELECT count(*)
+          FROM main.steward_cursors AS c
+          LEFT JOIN main.steward_patterns AS p ON p.pattern = c.topic
+         WHERE c.kind = 1
+           AND (p.pattern IS NULL OR c.acked_number > p.last_number));

@@ -41,6 +41,11 @@ db transaction {
     INSERT INTO steward_log(topic, payload) VALUES ('news', 'by plain SQL');
     INSERT INTO delivery_queue(topic, payload, key, headers)
     VALUES ('mail', x'00ff', 'u:1', '{"n":1}'), ('mail', 2.5, 'u:2', NULL);
+    SELECT delivery_subscribe('auditor', 'doc:*', '{"policy":"coalesce"}');
+    SELECT delivery_subscribe('all', '*');
+    SELECT delivery_subscribe('strict', 'doc:1', '{"policy":"reject"}');
+    SELECT delivery_publish('doc:1', 'first', '{"key":"k"}'),
+           delivery_publish('doc:1', 'second', '{"key":"k"}');
     SELECT delivery_ack('mailer', 3);
     DELETE FROM steward_log WHERE position = 1;
 

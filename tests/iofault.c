@@ -210,7 +210,8 @@ static const char *const azScenario[][3] = {
      "SELECT migrate_down('http', 1); SELECT migrate_down('http', 0, 'force');"
      "SELECT migrate_down('maintenance', 0)"},
     {"publish and acknowledge",
-     "SELECT migrate_up('delivery'); SELECT delivery_subscribe('w', 't')",
+     "SELECT migrate_up('delivery'); SELECT delivery_subscribe('w', 't');"
+     "SELECT steward_setting('delivery_keep', '30d')",
      "SELECT delivery_publish('t', 'a'); SELECT delivery_subscribe('v', 't');"
      "BEGIN; SELECT delivery_publish('t', zeroblob(20000));"
      "SELECT delivery_ack('w', 1); SELECT delivery_publish('u', 1); COMMIT;"

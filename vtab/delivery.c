@@ -10,11 +10,29 @@
 ** delivery_next: several topics, merged in the order of positions
 */
 
+/* The columns of delivery_rows and its kin. */
+enum {
+  ROW_POSITION,
+  ROW_NUMBER,
+  ROW_TOPIC,
+  ROW_KEY,
+  ROW_PAYLOAD,
+  ROW_HEADERS,
+  ROW_PUBLISHED_AT,
+  ROW_PLACE /* its number in the channel */
+};
+
+/* How many messages the policy coalesce looks at in one call. */
+enum { COALESCED = 1000 };
+
 /* One subscription of the consumer. */
 typedef struct Source {
-  sqlite3_stmt *pRow; /* its messages in order; NULL when at the end */
-  i64 iPosition;      /* of the row that pRow stands on */
-  i64 nDropped;       /* lost before that row, not yet told */
+  enum StewardSqlId eSql; /* how it reads its channel */
+  sqlite3_stmt *pRow;     /* its messages in order; NULL when at the end */
+  i64 iPosition;          /* of the row that pRow stands on */
+  i64 iPlace;             /* the last one read, in the channel's numbers */
+  i64 iLast;              /* the channel's end */
+  i64 nDropped;           /* lost before that row, not yet told */
   i64 iDroppedFrom;
 } Source;
 
@@ -25,11 +43,42 @@ typedef struct Merge {
 
 static void source_next(StewardCall *c, Source *pSource) {
   if (steward_next(c, pSource->pRow)) {
-    pSource->iPosition = sqlite3_column_int64(pSource->pRow, 0);
+    pSource->iPosition = sqlite3_column_int64(pSource->pRow, ROW_POSITION);
+    pSource->iPlace = sqlite3_column_int64(pSource->pRow, ROW_PLACE);
   } else {
-    steward_give(c, SQL_delivery_rows, pSource->pRow);
+    steward_give(c, pSource->eSql, pSource->pRow);
     pSource->pRow = NULL;
   }
+}
+
+/* Begin to read the channel of a row of delivery_cursors. */
+static void source_open(StewardCall *c, Source *pSource,
+                        sqlite3_stmt *pCursor) {
+  static const enum StewardSqlId aSql[2][3] = {
+      {SQL_delivery_rows, SQL_delivery_rows_pattern, SQL_delivery_rows_all},
+      {SQL_delivery_keys, SQL_delivery_keys_pattern, SQL_delivery_keys_all}};
+  int eKind = sqlite3_column_int(pCursor, 1);
+  int bCoalesce = strcmp(steward_column(c, pCursor, 3), "coalesce") == 0;
+  i64 iFirst = sqlite3_column_int64(pCursor, 4);
+  memset(pSource, 0, sizeof(*pSource));
+  pSource->nDropped = sqlite3_column_int64(pCursor, 5);
+  pSource->iDroppedFrom = sqlite3_column_int64(pCursor, 6);
+  pSource->iLast = sqlite3_column_int64(pCursor, 7);
+  pSource->iPlace = iFirst - 1;
+  pSource->eSql = aSql[bCoalesce][eKind];
+  if (eKind == 0) {
+    pSource->pRow =
+        steward_query(c, pSource->eSql, bCoalesce ? "vli" : "vl",
+                      sqlite3_column_value(pCursor, 0), iFirst, COALESCED);
+  } else if (eKind == 1) {
+    pSource->pRow =
+        steward_query(c, pSource->eSql, bCoalesce ? "lli" : "ll",
+                      sqlite3_column_int64(pCursor, 2), iFirst, COALESCED);
+  } else {
+    pSource->pRow = steward_query(c, pSource->eSql, bCoalesce ? "nli" : "nl",
+                                  iFirst, COALESCED);
+  }
+  source_next(c, pSource);
 }
 
 static void merge_open(StewardCall *c, Merge *pMerge, const char *zConsumer,
@@ -44,13 +93,7 @@ static void merge_open(StewardCall *c, Merge *pMerge, const char *zConsumer,
       break;
     }
     pMerge->a = aNew;
-    memset(&aNew[pMerge->n], 0, sizeof(Source));
-    aNew[pMerge->n].nDropped = sqlite3_column_int64(pCursor, 2);
-    aNew[pMerge->n].iDroppedFrom = sqlite3_column_int64(pCursor, 3);
-    aNew[pMerge->n].pRow = steward_query(c, SQL_delivery_rows, "vl",
-                                         sqlite3_column_value(pCursor, 0),
-                                         sqlite3_column_int64(pCursor, 1));
-    source_next(c, &aNew[pMerge->n++]);
+    source_open(c, &aNew[pMerge->n++], pCursor);
   }
   steward_give(c, SQL_delivery_cursors, pCursor);
 }
@@ -58,7 +101,7 @@ static void merge_open(StewardCall *c, Merge *pMerge, const char *zConsumer,
 static void merge_close(StewardCall *c, Merge *pMerge) {
   int i;
   for (i = 0; i < pMerge->n; i++) {
-    steward_give(c, SQL_delivery_rows, pMerge->a[i].pRow);
+    steward_give(c, pMerge->a[i].eSql, pMerge->a[i].pRow);
   }
   sqlite3_free(pMerge->a);
 }
@@ -77,15 +120,58 @@ static Source *merge_first(Merge *pMerge) {
   return pFirst;
 }
 
-static void add_delivery(StewardCall *c, StewardRows *r, Source *pSource) {
+/* Go past the message of pFirst, in every subscription that has it, too; what
+** they lost before it is told with it. */
+static void merge_pass(StewardCall *c, Merge *pMerge, Source *pFirst) {
+  i64 iPosition = pFirst->iPosition;
+  int i;
+  for (i = 0; i < pMerge->n && c->rc == SQLITE_OK; i++) {
+    Source *pSource = &pMerge->a[i];
+    if (pSource->pRow && pSource->iPosition == iPosition) {
+      source_next(c, pSource);
+    }
+  }
+}
+
+/* What the subscriptions that stand on this position lost before it. */
+static i64 merge_dropped(Merge *pMerge, i64 iPosition, i64 *piFrom /* OUT */) {
+  i64 nDropped = 0;
+  int i;
+  for (i = 0; i < pMerge->n; i++) {
+    Source *pSource = &pMerge->a[i];
+    if (pSource->pRow == NULL || pSource->iPosition != iPosition) continue;
+    if (pSource->nDropped == 0) continue;
+    if (nDropped == 0 || pSource->iDroppedFrom < *piFrom) {
+      *piFrom = pSource->iDroppedFrom;
+    }
+    nDropped += pSource->nDropped;
+    pSource->nDropped = 0;
+  }
+  return nDropped;
+}
+
+static void add_delivery(StewardCall *c, StewardRows *r, Merge *pMerge,
+                         Source *pSource) {
   sqlite3_stmt *s = pSource->pRow;
-  steward_row(c, r, pSource->nDropped ? "llvvvvvlli" : "llvvvvvlni",
-              sqlite3_column_int64(s, 0), sqlite3_column_int64(s, 1),
-              sqlite3_column_value(s, 2), sqlite3_column_value(s, 3),
-              sqlite3_column_value(s, 4), sqlite3_column_value(s, 5),
-              sqlite3_column_value(s, 6), pSource->nDropped,
-              pSource->iDroppedFrom, 0);
-  pSource->nDropped = 0;
+  i64 iFrom = 0;
+  i64 nDropped = merge_dropped(pMerge, pSource->iPosition, &iFrom);
+  steward_row(
+      c, r, nDropped ? "llvvvvvlli" : "llvvvvvlni",
+      sqlite3_column_int64(s, ROW_POSITION),
+      sqlite3_column_int64(s, ROW_NUMBER), sqlite3_column_value(s, ROW_TOPIC),
+      sqlite3_column_value(s, ROW_KEY), sqlite3_column_value(s, ROW_PAYLOAD),
+      sqlite3_column_value(s, ROW_HEADERS),
+      sqlite3_column_value(s, ROW_PUBLISHED_AT), nDropped, iFrom, 0);
+}
+
+/* Is anything left, here or beyond what coalescing looked at? */
+static int merge_more(const Merge *pMerge) {
+  int i;
+  for (i = 0; i < pMerge->n; i++) {
+    const Source *pSource = &pMerge->a[i];
+    if (pSource->pRow || pSource->iPlace < pSource->iLast) return 1;
+  }
+  return 0;
 }
 
 /* Take messages until a limit is reached; then say on every row whether more
@@ -98,12 +184,12 @@ static void merge_take(StewardCall *c, StewardRows *r, Merge *pMerge,
   int i, bMore;
   while ((pSource = merge_first(pMerge)) != NULL && c->rc == SQLITE_OK &&
          steward_row_count(r) < nMaxRows) {
-    nBytes += sqlite3_column_bytes(pSource->pRow, 4);
+    nBytes += sqlite3_column_bytes(pSource->pRow, ROW_PAYLOAD);
     if (nBytes > nMaxBytes && steward_row_count(r) > 0) break;
-    add_delivery(c, r, pSource);
-    source_next(c, pSource);
+    add_delivery(c, r, pMerge, pSource);
+    merge_pass(c, pMerge, pSource);
   }
-  bMore = merge_first(pMerge) != NULL;
+  bMore = merge_more(pMerge);
   for (i = 0; i < steward_row_count(r) && c->rc == SQLITE_OK; i++) {
     steward_row_set(r, i, COLUMN_MORE, bMore);
   }
@@ -158,14 +244,16 @@ static void next_rows(StewardCall *c, StewardRows *r, int nArg,
 ** delivery_queue
 */
 
-/* delivery_queue(consumer TEXT, topic TEXT, position INTEGER, number INTEGER,
-**   key TEXT, payload, headers TEXT, published_at INTEGER)     table
-** Every pending delivery: one row per subscription and message.  Inserting
-** (topic, payload [, key, headers]) publishes; the table is insert-only.
+/* delivery_queue(consumer TEXT, subscription TEXT, topic TEXT, position INTEGER,
+**   number INTEGER, key TEXT, payload, headers TEXT, published_at INTEGER)
+**                                                                     table
+** Every pending delivery: one row per subscription (its topic or pattern) and
+** message.  Inserting (topic, payload [, key, headers]) publishes; the table is
+** insert-only.
 ** Set: delivery
 ** Errors: "UNSUPPORTED: delivery_queue: the table is insert-only";
-**   "INVALID_ARGUMENT: delivery_queue: consumer, position, number and
-**   published_at are not given: insert topic, payload, key and headers".
+**   "INVALID_ARGUMENT: delivery_queue: consumer, subscription, position, number
+**   and published_at are not given: insert topic, payload, key and headers".
 ** Source: seed 000, subscription_deliveries.
 ** Example: SELECT delivery_subscribe('mailer', 'mail'); -- 1
 **   INSERT INTO delivery_queue(topic, payload) VALUES ('mail', 'hello');
@@ -175,32 +263,38 @@ static i64 queue_insert(StewardCall *c, int argc, sqlite3_value **argv) {
   const char *zTopic, *zKey = NULL, *zHeaders = NULL;
   if (c->rc) return 0;
   if (sqlite3_value_type(argv[0]) != SQLITE_NULL ||
-      sqlite3_value_type(argv[2]) != SQLITE_NULL ||
+      sqlite3_value_type(argv[1]) != SQLITE_NULL ||
       sqlite3_value_type(argv[3]) != SQLITE_NULL ||
-      sqlite3_value_type(argv[7]) != SQLITE_NULL) {
+      sqlite3_value_type(argv[4]) != SQLITE_NULL ||
+      sqlite3_value_type(argv[8]) != SQLITE_NULL) {
     steward_fail(c, STEWARD_INVALID_ARGUMENT,
-                 "consumer, position, number and published_at are not given: "
-                 "insert topic, payload, key and headers");
+                 "consumer, subscription, position, number and published_at "
+                 "are not given: insert topic, payload, key and headers");
     return 0;
   }
-  zTopic = steward_arg_topic(c, argv[1]);
-  steward_arg_payload(c, argv[5], "payload");
-  if (sqlite3_value_type(argv[4]) != SQLITE_NULL) {
-    zKey = steward_arg_text(c, argv[4], "key", INT_MAX);
+  zTopic = steward_arg_topic(c, argv[2]);
+  steward_arg_payload(c, argv[6], "payload");
+  if (sqlite3_value_type(argv[5]) != SQLITE_NULL) {
+    zKey = steward_arg_text(c, argv[5], "key", INT_MAX);
   }
-  if (sqlite3_value_type(argv[6]) != SQLITE_NULL) {
-    zHeaders = steward_arg_text(c, argv[6], "headers", INT_MAX);
+  if (sqlite3_value_type(argv[7]) != SQLITE_NULL) {
+    zHeaders = steward_arg_text(c, argv[7], "headers", INT_MAX);
   }
-  return steward_log_append(c, zTopic, argv[5], zKey, zHeaders);
+  return delivery_append(c, zTopic, argv[6], zKey, zHeaders);
 }
 
 /* delivery_status(subscription_id INTEGER, consumer TEXT, topic TEXT,
-**   acked_position INTEGER, last_position INTEGER, pending INTEGER,
-**   dropped_pending INTEGER, dropped_total INTEGER, max_pending INTEGER,
-**   oldest_at INTEGER, seen_at INTEGER, created_at INTEGER)     table
-** One row per subscription: what waits (pending), what the bound has dropped
-** since the last ack (dropped_pending) and before (dropped_total), and when the
-** oldest waiting message was published (Unix ms).
+**   policy TEXT, acked_position INTEGER, last_position INTEGER,
+**   pending INTEGER, pending_bytes INTEGER, bytes_capped INTEGER,
+**   oldest_at INTEGER, dropped_pending INTEGER, dropped_total INTEGER,
+**   dropped_from INTEGER, dropped_to INTEGER, max_pending INTEGER,
+**   seen_at INTEGER, expires_at INTEGER, created_at INTEGER)     table
+** One row per subscription: what waits (pending, exact; pending_bytes counts at
+** most 1000 messages and says so in bytes_capped) and since when (oldest_at,
+** Unix ms); what was lost since the last ack (dropped_pending) and before
+** (dropped_total, the last time between positions dropped_from and dropped_to);
+** when the consumer was last seen (subscribe or ack), and when the subscription
+** ends if that does not happen again (setting delivery_idle).
 ** Set: delivery
 ** Example: SELECT delivery_subscribe('mailer', 'mail', '{"max_pending":1}');
 **   INSERT INTO delivery_queue(topic, payload) VALUES ('mail', 1), ('mail', 2);
@@ -219,18 +313,21 @@ static const StewardTable aTable[] = {
      .xRows = next_rows,
      .zSet = "delivery"},
     {.zName = "delivery_queue",
-     .zColumns = "consumer TEXT, topic TEXT, position INTEGER,"
-                 " number INTEGER, key TEXT, payload, headers TEXT,"
-                 " published_at INTEGER",
+     .zColumns = "consumer TEXT, subscription TEXT, topic TEXT,"
+                 " position INTEGER, number INTEGER, key TEXT, payload,"
+                 " headers TEXT, published_at INTEGER",
      .eSql = SQL_delivery_queue,
      .zSet = "delivery",
      .xInsert = queue_insert},
     {.zName = "delivery_status",
      .zColumns = "subscription_id INTEGER, consumer TEXT, topic TEXT,"
-                 " acked_position INTEGER, last_position INTEGER,"
-                 " pending INTEGER, dropped_pending INTEGER,"
-                 " dropped_total INTEGER, max_pending INTEGER,"
-                 " oldest_at INTEGER, seen_at INTEGER, created_at INTEGER",
+                 " policy TEXT, acked_position INTEGER, last_position INTEGER,"
+                 " pending INTEGER, pending_bytes INTEGER,"
+                 " bytes_capped INTEGER, oldest_at INTEGER,"
+                 " dropped_pending INTEGER, dropped_total INTEGER,"
+                 " dropped_from INTEGER, dropped_to INTEGER,"
+                 " max_pending INTEGER, seen_at INTEGER, expires_at INTEGER,"
+                 " created_at INTEGER",
      .eSql = SQL_delivery_status,
      .zSet = "delivery"},
 };

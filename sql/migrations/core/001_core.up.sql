@@ -101,16 +101,24 @@ CREATE TABLE IF NOT EXISTS steward_topics (
   floor_number INTEGER NOT NULL
 ) WITHOUT ROWID;
 
--- A cursor is a consumer's place in a topic: everything up to acked_number
--- (at acked_position) is done.  max_pending 0: bounded by retention only.
+-- A cursor is a consumer's place in a channel: a topic (kind 0), the topics
+-- with a prefix (1), or everything (2, where numbers are positions).  All up to
+-- acked_number (at acked_position) is done.  max_pending 0: bounded by retention
+-- only.  dropped_from, dropped_to: the positions between which messages were
+-- last lost.
 CREATE TABLE IF NOT EXISTS steward_cursors (
   cursor_id INTEGER PRIMARY KEY,
   consumer TEXT NOT NULL,
   topic TEXT NOT NULL,
+  kind INTEGER NOT NULL DEFAULT 0 CHECK (kind IN (0, 1, 2)),
   acked_position INTEGER NOT NULL DEFAULT 0,
   acked_number INTEGER NOT NULL DEFAULT 0,
   max_pending INTEGER NOT NULL CHECK (max_pending >= 0),
+  policy TEXT NOT NULL DEFAULT 'drop_oldest'
+    CHECK (policy IN ('drop_oldest', 'reject', 'coalesce')),
   dropped_total INTEGER NOT NULL DEFAULT 0,
+  dropped_from INTEGER,
+  dropped_to INTEGER,
   created_at INTEGER NOT NULL,
   seen_at INTEGER NOT NULL,
   UNIQUE (consumer, topic)
