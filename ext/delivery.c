@@ -253,7 +253,7 @@ static i64 subscribe(StewardCall *c, const char *zConsumer, const char *zTopic,
 ** Source: seed 000, "Bounded per-subscription unacked rows".
 ** Example: SELECT delivery_subscribe('mailer', 'mail'); -- 1
 **   SELECT delivery_subscribe('mailer', 'mail', '{"max_pending":10}'); -- 1
-**   SELECT delivery_subscribe('auditor', 'doc:*', '{"policy":"coalesce"}'); -- 2
+**   SELECT delivery_subscribe('log', 'doc:*', '{"policy":"coalesce"}'); -- 2
 */
 static void delivery_subscribe(sqlite3_context *ctx, int argc,
                                sqlite3_value **argv) {

@@ -9,6 +9,8 @@
 --   the number at a position: that of the message there, if it is of this
 --     channel; else it is found by climbing the channel's numbers in steps that
 --     halve (half), which reads a few dozen index entries whatever the size.
+--     Below the oldest message nobody knows any more, and the place stays where
+--     it was: rather too much is called lost than too little.
 --
 -- INDEXED BY, because statistics of a table with few topics can make SQLite
 -- look at all of them; "number > 0", which is always true, because without it
@@ -120,7 +122,12 @@ UPDATE main.steward_cursors AS c
                    WHERE n.pattern_id = s.pattern_id
                      AND n.number = s.bound + 1)
                ELSE s.bound + 1 END AS bound_position,
-               max(s.acked_number, CASE s.kind WHEN 2 THEN ?2 ELSE coalesce(
+               max(s.acked_number, CASE
+                 WHEN s.kind = 2 THEN ?2
+                 WHEN ?2 < (SELECT min(m.position) - 1
+                              FROM main.steward_messages AS m)
+                 THEN s.acked_number
+                 ELSE coalesce(
                  (SELECT n.number FROM main.steward_messages AS n
                    WHERE s.kind = 0 AND n.position = ?2 AND n.topic = s.topic),
                  (WITH RECURSIVE half(low, step) AS (
@@ -199,6 +206,9 @@ SELECT s.topic, s.kind, s.pattern_id, s.policy,
                        b.last_number - b.max_pending)) AS bound,
                CASE WHEN ?2 <= b.acked_position THEN b.acked_number
                WHEN b.kind = 2 THEN ?2
+               WHEN ?2 < (SELECT min(m.position) - 1
+                            FROM main.steward_messages AS m)
+               THEN b.acked_number
                ELSE max(b.acked_number, coalesce(
                  (SELECT n.number FROM main.steward_messages AS n
                    WHERE b.kind = 0 AND n.position = ?2 AND n.topic = b.topic),

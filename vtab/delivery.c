@@ -244,8 +244,9 @@ static void next_rows(StewardCall *c, StewardRows *r, int nArg,
 ** delivery_queue
 */
 
-/* delivery_queue(consumer TEXT, subscription TEXT, topic TEXT, position INTEGER,
-**   number INTEGER, key TEXT, payload, headers TEXT, published_at INTEGER)
+/* delivery_queue(consumer TEXT, subscription TEXT, topic TEXT,
+**   position INTEGER, number INTEGER, key TEXT, payload, headers TEXT,
+**   published_at INTEGER)
 **                                                                     table
 ** Every pending delivery: one row per subscription (its topic or pattern) and
 ** message.  Inserting (topic, payload [, key, headers]) publishes; the table is
