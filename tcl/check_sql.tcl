@@ -34,12 +34,12 @@ foreach step $Step { run_step $step up }
 if {[objects] ne $first} {
   csource::error sql/migrations 1 "a second up adds objects"
 }
-foreach step [lreverse $Step] { run_step $step down }
+# twice each, while what it stands on is there
+foreach step [lreverse $Step] { run_step $step down; run_step $step down }
 set left [objects]
 if {[llength $left]} {
   csource::error sql/migrations 1 "down leaves behind: [join $left {, }]"
 }
-foreach step [lreverse $Step] { run_step $step down }
 foreach step $Step { run_step $step up }
 db close
 
