@@ -7,10 +7,9 @@
 ** Two pieces of the runtime are SQL: a cursor is a row of steward_cursors,
 ** moved by the statements of sql/delivery.sql; the reaper is the triggers that
 ** ext/ttl.c puts on a table, and those of the tables that Steward fills.
-** Four have a place and no caller yet; the first one makes them, here:
+** Three have a place and no caller yet; the first one makes them, here:
 **   lease.c    take, renew, hand back (name, owner, token, until) in one
 **              statement each, with a counter that fences off late owners
-**   wait.c     until something is committed, a deadline or an interrupt
 **   slice.c    work in a budget, with its position stored
 **   private.c  a second connection to the same file, by SQLite alone
 */
@@ -246,6 +245,12 @@ int steward_script(StewardCall *c, const char *zScript);
 
 int steward_statements_register(Steward *p);
 int steward_owner_ready(Steward *p); /* 0: nothing can be kept */
+
+/*************************************************************************
+** Interface to code in wait.c: until another connection has committed
+*/
+i64 steward_wait(StewardCall *c, i64 iTimeout /* ms */,
+                 i64 (*xReady)(StewardCall *, void *), void *pArg);
 
 /*************************************************************************
 ** Interface to code in form.c: what was made out of the schema of a table

@@ -1,0 +1,302 @@
+/*
+** wait.c - blocking until something is there that another connection commits.
+**
+** The kernel tells of writes to the file, its WAL or its journal (inotify, on
+** their directory, so that a WAL that is deleted, truncated or made anew needs
+** no care).  It tells too early: the frames are written before the commit is
+** synced and visible.  So an event only opens a window in which data_version is
+** looked at, in steps that double from 20 us to 4 ms; when that is over, and
+** where no events arrive (network file systems), it is looked at 10 times a
+** second, as is sqlite3_interrupt().
+**
+** There is one inotify instance per process while anybody waits, and one watch
+** per directory.  It has no thread: of all that wait, one reads the events, and
+** wakes the others; when it leaves, another one reads.
+*/
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <string.h>
+#include <sys/inotify.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "steward_int.h"
+
+#define STEP_MIN 20      /* us; the first look after an event */
+#define STEP_MAX 4000    /* us; between looks in the window ... */
+#define WINDOW 200000    /* us; ... that lasts so long after an event */
+#define STEP_AFTER 20000 /* us; between looks after it, ... */
+#define AFTER 2000000    /* us; ... for so long: a slow disk's sync */
+#define STEP_IDLE 100000 /* us; between looks for ever */
+
+/* A file that somebody waits for, once per process. */
+typedef struct WatchFile {
+  struct WatchFile *pNext;
+  int wd;          /* the watch on its directory, -1: none could be had */
+  int nRef;        /* calls that wait */
+  unsigned iEvent; /* goes up with every event */
+  size_t nName;
+  char zName[]; /* without the directory */
+} WatchFile;
+
+static struct {
+  pthread_mutex_t mutex;
+  pthread_cond_t cond; /* something has changed below */
+  int fd;              /* of inotify, -1: none */
+  int bReader;         /* somebody reads events */
+  pid_t pid;           /* a child of fork() begins anew */
+  WatchFile *pFile;
+} g = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, -1, 0, 0, NULL};
+
+/*************************************************************************
+** Watches, all under g.mutex
+*/
+
+static void begin_process(void) {
+  pthread_condattr_t attr;
+  if (g.pid == getpid()) return;
+  /* the parent's descriptor is not ours to read; its list is lost to us */
+  if (g.fd >= 0) close(g.fd);
+  g.fd = -1;
+  g.bReader = 0;
+  g.pFile = NULL;
+  g.pid = getpid();
+  pthread_condattr_init(&attr);
+  pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+  pthread_cond_init(&g.cond, &attr);
+  pthread_condattr_destroy(&attr);
+}
+
+static int wd_used(int wd) {
+  const WatchFile *p;
+  for (p = g.pFile; p; p = p->pNext) {
+    if (p->wd == wd) return 1;
+  }
+  return 0;
+}
+
+/* The watch on the directory of a path; -1 when the kernel has none left. */
+static int watch_directory(const char *zPath, size_t nDir) {
+  int wd = -1;
+  char *zDir = sqlite3_mprintf("%.*s", (int)nDir, zPath);
+  if (g.fd < 0) g.fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+  if (zDir && g.fd >= 0) {
+    wd = inotify_add_watch(g.fd, zDir,
+                           IN_MODIFY | IN_CREATE | IN_DELETE | IN_MOVED_TO);
+  }
+  sqlite3_free(zDir);
+  return wd;
+}
+
+/* Begin to wait for a file; NULL when out of memory. */
+static WatchFile *watch_open(const char *zPath) {
+  const char *zSlash = strrchr(zPath, '/');
+  const char *zName = zSlash ? zSlash + 1 : zPath;
+  size_t nDir = zSlash ? (size_t)(zSlash - zPath) + 1 : 0;
+  WatchFile *pFile;
+  int wd;
+  pthread_mutex_lock(&g.mutex);
+  begin_process();
+  wd = nDir ? watch_directory(zPath, nDir) : watch_directory("./", 2);
+  for (pFile = g.pFile; pFile; pFile = pFile->pNext) {
+    if (pFile->wd == wd && strcmp(pFile->zName, zName) == 0) break;
+  }
+  if (pFile == NULL) {
+    pFile = sqlite3_malloc64(sizeof(*pFile) + strlen(zName) + 1);
+    if (pFile) {
+      memset(pFile, 0, sizeof(*pFile));
+      pFile->nName = strlen(zName);
+      memcpy(pFile->zName, zName, pFile->nName + 1);
+      pFile->wd = wd;
+      pFile->pNext = g.pFile;
+      g.pFile = pFile;
+    } else if (wd >= 0 && !wd_used(wd)) {
+      inotify_rm_watch(g.fd, wd);
+    }
+  }
+  if (pFile) pFile->nRef++;
+  pthread_mutex_unlock(&g.mutex);
+  return pFile;
+}
+
+static void watch_close(WatchFile *pFile) {
+  WatchFile **pp;
+  pthread_mutex_lock(&g.mutex);
+  if (--pFile->nRef == 0) {
+    for (pp = &g.pFile; *pp != pFile; pp = &(*pp)->pNext) {
+    }
+    *pp = pFile->pNext;
+    if (pFile->wd >= 0 && !wd_used(pFile->wd)) {
+      inotify_rm_watch(g.fd, pFile->wd);
+    }
+    sqlite3_free(pFile);
+  }
+  if (g.pFile == NULL && g.fd >= 0) {
+    close(g.fd);
+    g.fd = -1;
+  }
+  pthread_mutex_unlock(&g.mutex);
+}
+
+/*************************************************************************
+** Events
+*/
+
+/* Is it the file, its WAL or its journal? */
+static int concerns(const WatchFile *pFile,
+                    const struct inotify_event *pEvent) {
+  const char *zRest;
+  if (pEvent->mask & IN_Q_OVERFLOW) return 1;
+  if (pEvent->wd != pFile->wd || pEvent->len == 0) return 0;
+  if (strncmp(pEvent->name, pFile->zName, pFile->nName)) return 0;
+  zRest = pEvent->name + pFile->nName;
+  return zRest[0] == 0 || strcmp(zRest, "-wal") == 0 ||
+         strcmp(zRest, "-journal") == 0;
+}
+
+static void dispatch(const char *aBuf, ssize_t n) {
+  ssize_t i = 0;
+  while (i < n) {
+    const struct inotify_event *pEvent = (const void *)(aBuf + i);
+    WatchFile *pFile;
+    for (pFile = g.pFile; pFile; pFile = pFile->pNext) {
+      if (concerns(pFile, pEvent)) pFile->iEvent++;
+    }
+    i += (ssize_t)sizeof(*pEvent) + pEvent->len;
+  }
+}
+
+/* Read events for nUs at most; the mutex is free meanwhile. */
+static void read_events(i64 nUs) {
+  union {
+    struct inotify_event event; /* for its alignment */
+    char a[4096];
+  } buf;
+  struct timespec t = {(time_t)(nUs / 1000000), (long)(nUs % 1000000) * 1000};
+  struct pollfd p = {g.fd, POLLIN, 0};
+  ssize_t n = 0;
+  g.bReader = 1;
+  pthread_mutex_unlock(&g.mutex);
+  if (ppoll(&p, 1, &t, NULL) > 0) n = read(p.fd, buf.a, sizeof(buf.a));
+  pthread_mutex_lock(&g.mutex);
+  g.bReader = 0;
+  dispatch(buf.a, n);
+  pthread_cond_broadcast(&g.cond);
+}
+
+/* Wait for an event other than *piEvent, nUs at most; 1 when there is one. */
+static int wait_event(WatchFile *pFile, i64 nUs, unsigned *piEvent) {
+  i64 iEnd = steward_monotonic_us() + nUs;
+  int bNew;
+  pthread_mutex_lock(&g.mutex);
+  while (pFile->iEvent == *piEvent) {
+    i64 nLeft = iEnd - steward_monotonic_us();
+    struct timespec at = {(time_t)(iEnd / 1000000),
+                          (long)(iEnd % 1000000) * 1000};
+    if (nLeft <= 0) break;
+    if (!g.bReader && g.fd >= 0) {
+      read_events(nLeft);
+    } else {
+      pthread_cond_timedwait(&g.cond, &g.mutex, &at);
+    }
+  }
+  bNew = pFile->iEvent != *piEvent;
+  *piEvent = pFile->iEvent;
+  pthread_mutex_unlock(&g.mutex);
+  return bNew;
+}
+
+/*************************************************************************
+** Waiting
+*/
+
+/* The value of a statement or function that may meet a lock: then iDefault,
+** and nothing has failed. */
+static i64 look(StewardCall *c, i64 iDefault,
+                i64 (*xLook)(StewardCall *, void *), void *pArg) {
+  StewardCall probe = *c;
+  i64 iValue;
+  if (c->rc) return iDefault;
+  iValue = xLook(&probe, pArg);
+  if (probe.rc == SQLITE_OK) return iValue;
+  if ((probe.rc & 0xff) == SQLITE_BUSY) {
+    sqlite3_free(probe.zErr);
+    return iDefault;
+  }
+  c->rc = probe.rc;
+  c->zErr = probe.zErr;
+  return iDefault;
+}
+
+static i64 data_version(StewardCall *c, void *pArg) {
+  return steward_int(c, SQL_wait_version, 0, "");
+}
+
+/* How long until the next look, given when the last event was. */
+static i64 next_step(i64 nStep, i64 nSinceEvent) {
+  if (nSinceEvent > AFTER) return STEP_IDLE;
+  if (nSinceEvent > WINDOW) return STEP_AFTER;
+  return nStep < STEP_MAX / 2 ? nStep * 2 : STEP_MAX;
+}
+
+static i64 wait_loop(StewardCall *c, WatchFile *pFile, i64 iEnd,
+                     i64 (*xReady)(StewardCall *, void *), void *pArg) {
+  unsigned iEvent = 0;
+  i64 nStep = STEP_IDLE, iLast = 0, iNow, iVersion, iReady;
+  /* in this order: what comes after the look is an event */
+  wait_event(pFile, 0, &iEvent);
+  iVersion = look(c, -1, data_version, NULL);
+  iReady = look(c, 0, xReady, pArg);
+  while (c->rc == SQLITE_OK && iReady == 0 &&
+         (iNow = steward_monotonic_us()) < iEnd) {
+    i64 iNew;
+    if (wait_event(pFile, nStep < iEnd - iNow ? nStep : iEnd - iNow, &iEvent)) {
+      iLast = steward_monotonic_us();
+      nStep = STEP_MIN;
+    } else {
+      nStep = next_step(nStep, steward_monotonic_us() - iLast);
+    }
+    iNew = look(c, iVersion, data_version, NULL);
+    if (iNew == iVersion) continue;
+    iVersion = iNew;
+    iReady = look(c, 0, xReady, pArg);
+  }
+  return iReady;
+}
+
+/* Refuse where waiting is impossible or would never end. */
+static void wait_allowed(StewardCall *c, const char *zPath) {
+  if (c->eTxn != SQLITE_TXN_NONE || !sqlite3_get_autocommit(c->db)) {
+    steward_fail(c, STEWARD_UNSUPPORTED,
+                 "inside a transaction nothing that others commit is seen: "
+                 "call it by SELECT %s(...) on its own, outside of BEGIN",
+                 c->zFunc);
+  } else if (steward_on_dqlite(c->p)) {
+    steward_fail(c, STEWARD_UNSUPPORTED,
+                 "on dqlite a connection must not block: ask again instead");
+  } else if (zPath == NULL || zPath[0] == 0) {
+    steward_fail(c, STEWARD_UNSUPPORTED,
+                 "nobody else writes to a database without a file: there is "
+                 "nothing to wait for");
+  }
+}
+
+/* Call xReady until it gives something, whenever another connection has
+** committed, for iTimeout ms at most; its last value. */
+i64 steward_wait(StewardCall *c, i64 iTimeout,
+                 i64 (*xReady)(StewardCall *, void *), void *pArg) {
+  const char *zPath = sqlite3_db_filename(c->db, "main");
+  i64 iEnd = steward_monotonic_us() + iTimeout * 1000, iReady = 0;
+  WatchFile *pFile;
+  wait_allowed(c, zPath);
+  if (c->rc) return 0;
+  pFile = watch_open(zPath);
+  if (pFile == NULL) {
+    steward_fail_nomem(c);
+    return 0;
+  }
+  iReady = wait_loop(c, pFile, iEnd, xReady, pArg);
+  watch_close(pFile);
+  return iReady;
+}

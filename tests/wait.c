@@ -1,0 +1,156 @@
+/*
+** wait.c - delivery_wait from threads and after fork: one watcher per process,
+** everybody wakes, an interrupt ends it, a child has its own.
+**
+**     wait steward.so
+*/
+#include <dirent.h>
+#include <pthread.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "ctest.h"
+
+#define THREADS 8
+
+static char azFile[2][200];
+
+static sqlite3 *open_file(int i) {
+  sqlite3 *db = open_loaded(azFile[i]);
+  sqlite3_busy_timeout(db, 10000);
+  return db;
+}
+
+/* How many inotify instances this process has. */
+static int count_inotify(void) {
+  DIR *pDir = opendir("/proc/self/fd");
+  struct dirent *p;
+  int n = 0;
+  while (pDir && (p = readdir(pDir)) != NULL) {
+    char zPath[300], zTarget[100];
+    ssize_t nTarget;
+    sqlite3_snprintf(sizeof(zPath), zPath, "/proc/self/fd/%s", p->d_name);
+    nTarget = readlink(zPath, zTarget, sizeof(zTarget) - 1);
+    if (nTarget <= 0) continue;
+    zTarget[nTarget] = 0;
+    if (strstr(zTarget, "inotify")) n++;
+  }
+  if (pDir) closedir(pDir);
+  return n;
+}
+
+typedef struct Waiter {
+  pthread_t thread;
+  sqlite3 *db;
+  char zSql[100];
+  char *zResult;
+} Waiter;
+
+static void *wait_in_thread(void *pArg) {
+  Waiter *w = pArg;
+  w->zResult = value(w->db, w->zSql);
+  return NULL;
+}
+
+static void start(Waiter *w, int iFile, int iConsumer) {
+  w->db = open_file(iFile);
+  sqlite3_snprintf(sizeof(w->zSql), w->zSql,
+                   "SELECT delivery_wait('c%d', '20s')", iConsumer);
+  pthread_create(&w->thread, NULL, wait_in_thread, w);
+}
+
+static void stop(Waiter *w, const char *zWant) {
+  pthread_join(w->thread, NULL);
+  check(same(w->zResult, zWant), "%s: expected %s, got %s", w->zSql, zWant,
+        w->zResult ? w->zResult : "NULL");
+  free(w->zResult);
+  check(sqlite3_close(w->db) == SQLITE_OK, "%s: close", w->zSql);
+}
+
+/* Threads wait for two files; each is woken by what is for it. */
+static void test_threads(void) {
+  Waiter a[THREADS];
+  sqlite3 *aDb[2] = {open_file(0), open_file(1)};
+  int i;
+  for (i = 0; i < THREADS; i++) {
+    char *z = sqlite3_mprintf("SELECT delivery_subscribe('c%d', 't%d')", i, i);
+    free(value(aDb[i % 2], z));
+    sqlite3_free(z);
+    start(&a[i], i % 2, i);
+  }
+  sqlite3_sleep(100);
+  check(count_inotify() == 1, "%d instances of inotify", count_inotify());
+  for (i = THREADS - 1; i >= 0; i--) {
+    char *z = sqlite3_mprintf("SELECT delivery_publish('t%d', 1) > 0", i);
+    expect(aDb[i % 2], z, "1");
+    sqlite3_free(z);
+    sqlite3_sleep(i % 3);
+  }
+  for (i = 0; i < THREADS; i++) stop(&a[i], "1");
+  check(count_inotify() == 0, "inotify is still there");
+  sqlite3_close(aDb[0]);
+  sqlite3_close(aDb[1]);
+}
+
+static void test_interrupt(void) {
+  Waiter w;
+  sqlite3_int64 iBegan, iEnded;
+  sqlite3_vfs *pVfs = sqlite3_vfs_find(0);
+  sqlite3 *db = open_file(0);
+  free(value(db, "SELECT delivery_subscribe('c99', 'quiet')"));
+  start(&w, 0, 99);
+  sqlite3_sleep(200);
+  pVfs->xCurrentTimeInt64(pVfs, &iBegan);
+  sqlite3_interrupt(w.db);
+  stop(&w, "delivery_wait: interrupted");
+  pVfs->xCurrentTimeInt64(pVfs, &iEnded);
+  check(iEnded - iBegan < 2000, "interrupted after %lld ms", iEnded - iBegan);
+  expect(db, "SELECT delivery_wait('c99', 10)", "0");
+  sqlite3_close(db);
+}
+
+/* The library was loaded, and somebody waits, when the process forks. */
+static void test_fork(void) {
+  Waiter w;
+  sqlite3 *db = open_file(1);
+  pid_t pid;
+  int iStatus = 0;
+  free(value(db, "SELECT delivery_subscribe('c50', 'fork'),"
+                 " delivery_subscribe('c51', 'fork')"));
+  start(&w, 1, 50);
+  sqlite3_sleep(50);
+  pid = fork();
+  if (pid == 0) {
+    sqlite3 *child = open_file(1);
+    char *z = value(child, "SELECT delivery_wait('c51', '20s')");
+    _exit(same(z, "1") ? 0 : 1);
+  }
+  sqlite3_sleep(50);
+  expect(db, "SELECT delivery_publish('fork', 1) > 0", "1");
+  stop(&w, "1");
+  waitpid(pid, &iStatus, 0);
+  check(WIFEXITED(iStatus) && WEXITSTATUS(iStatus) == 0,
+        "the child was not woken: status %d", iStatus);
+  sqlite3_close(db);
+}
+
+int main(int argc, char **argv) {
+  const char *zDir = getenv("TMPDIR");
+  int i;
+  zLibrary = argc > 1 ? argv[1] : "build/steward.so";
+  for (i = 0; i < 2; i++) {
+    sqlite3 *db;
+    sqlite3_snprintf(sizeof(azFile[i]), azFile[i], "%s/steward-wait-%d-%d.db",
+                     zDir ? zDir : "/tmp", (int)getpid(), i);
+    unlink(azFile[i]);
+    db = open_file(i);
+    free(value(db, "PRAGMA journal_mode = WAL"));
+    expect(db, "SELECT migrate_up('delivery')", "3");
+    sqlite3_close(db);
+  }
+  test_threads();
+  test_interrupt();
+  test_fork();
+  for (i = 0; i < 2; i++) unlink(azFile[i]);
+  return finish();
+}
