@@ -266,7 +266,7 @@ static i64 wait_loop(StewardCall *c, WatchFile *pFile, i64 iEnd,
 }
 
 /* Refuse where waiting is impossible or would never end. */
-static void wait_allowed(StewardCall *c, const char *zPath) {
+static void wait_allowed(StewardCall *c) {
   if (c->eTxn != SQLITE_TXN_NONE || !sqlite3_get_autocommit(c->db)) {
     steward_fail(c, STEWARD_UNSUPPORTED,
                  "inside a transaction nothing that others commit is seen: "
@@ -275,11 +275,19 @@ static void wait_allowed(StewardCall *c, const char *zPath) {
   } else if (steward_on_dqlite(c->p)) {
     steward_fail(c, STEWARD_UNSUPPORTED,
                  "on dqlite a connection must not block: ask again instead");
-  } else if (zPath == NULL || zPath[0] == 0) {
+  }
+}
+
+/* Without a file nobody else can write: what is there, is there. */
+static i64 wait_alone(StewardCall *c, i64 iTimeout,
+                      i64 (*xReady)(StewardCall *, void *), void *pArg) {
+  i64 iReady = xReady(c, pArg);
+  if (iReady == 0 && iTimeout > 0) {
     steward_fail(c, STEWARD_UNSUPPORTED,
                  "nobody else writes to a database without a file: there is "
                  "nothing to wait for");
   }
+  return iReady;
 }
 
 /* Call xReady until it gives something, whenever another connection has
@@ -289,8 +297,11 @@ i64 steward_wait(StewardCall *c, i64 iTimeout,
   const char *zPath = sqlite3_db_filename(c->db, "main");
   i64 iEnd = steward_monotonic_us() + iTimeout * 1000, iReady = 0;
   WatchFile *pFile;
-  wait_allowed(c, zPath);
+  wait_allowed(c);
   if (c->rc) return 0;
+  if (zPath == NULL || zPath[0] == 0) {
+    return wait_alone(c, iTimeout, xReady, pArg);
+  }
   pFile = watch_open(zPath);
   if (pFile == NULL) {
     steward_fail_nomem(c);
