@@ -147,29 +147,113 @@ static const StewardOption aSubscribeOption[] = {
      NULL, "begin behind this position"},
 };
 
+/* How many parts a pattern has at most: `a:b:c:d:*`. */
+#define PATTERN_PARTS 4
+
 /* An exact topic, a prefix of whole parts (`doc:*`), or everything (`*`); its
 ** kind. */
 static int arg_channel(StewardCall *c, sqlite3_value *v,
                        const char **pzTopic /* OUT */) {
   const char *zTopic = steward_arg_text(c, v, "topic", NAME_MAX_BYTES);
   const char *zStar = zTopic ? strchr(zTopic, '*') : NULL;
+  int nPart = 0, i;
   *pzTopic = zTopic;
   if (zStar == NULL) return KIND_TOPIC;
   if (strcmp(zTopic, "*") == 0) return KIND_ALL;
-  if (zStar[1] == 0 && zStar > zTopic + 1 && zStar[-1] == ':') {
-    return KIND_PATTERN;
+  for (i = 0; zTopic[i]; i++) nPart += zTopic[i] == ':';
+  if (nPart > PATTERN_PARTS) {
+    steward_fail(c, STEWARD_INVALID_ARGUMENT,
+                 "a pattern has at most %d parts before the *, got '%s'",
+                 PATTERN_PARTS, zTopic);
+  } else if (zStar[1] || zStar < zTopic + 2 || zStar[-1] != ':') {
+    steward_fail(c, STEWARD_INVALID_ARGUMENT,
+                 "topic must be an exact name, a prefix like 'doc:*' or '*', "
+                 "got '%s'",
+                 zTopic);
   }
-  steward_fail(c, STEWARD_INVALID_ARGUMENT,
-               "topic must be an exact name, a prefix like 'doc:*' or '*', "
-               "got '%s'",
-               zTopic);
-  return KIND_TOPIC;
+  return KIND_PATTERN;
+}
+
+/* The statement that hands a message from one part to the next. */
+static const char *feed_next(int iPart) {
+#define NEXT(n)                                                                \
+  "  INSERT INTO steward_pattern_" n "(topic, cut, position, gone) VALUES"     \
+  "  (NEW.topic, iif(instr(substr(NEW.topic, NEW.cut + 1), ':'), NEW.cut +"    \
+  "   instr(substr(NEW.topic, NEW.cut + 1), ':'), 0), NEW.position, "          \
+  "NEW.gone);"
+  static const char *const azNext[PATTERN_PARTS] = {NEXT("2"), NEXT("3"),
+                                                    NEXT("4"), ""};
+#undef NEXT
+  return azNext[iPart - 1];
+}
+
+/*
+** Feeding the channels of patterns.  A message passes through a view for each
+** part of its topic: steward_pattern_1 counts it for `a:*` and hands it to
+** steward_pattern_2 for `a:b:*` ...  Views and triggers rather than a recursive
+** query and IN, because each of their temporary tables costs more than all the
+** rest.  gone: the message is leaving.
+*/
+static void make_feed(StewardCall *c, int iPart) {
+  steward_exec(c,
+               "CREATE VIEW IF NOT EXISTS main.steward_pattern_%d(topic, cut,"
+               " position, gone) AS SELECT NULL, NULL, NULL, NULL",
+               iPart);
+  steward_exec(
+      c,
+      "CREATE TRIGGER IF NOT EXISTS main.steward_pattern_%d_in INSTEAD OF"
+      " INSERT ON steward_pattern_%d WHEN NEW.cut AND NOT NEW.gone BEGIN"
+      "  UPDATE steward_patterns SET last_number = last_number + 1"
+      "   WHERE pattern = substr(NEW.topic, 1, NEW.cut) || '*';"
+      "  INSERT INTO steward_pattern_numbers(pattern_id, number, position)"
+      "  SELECT pattern_id, last_number, NEW.position FROM steward_patterns"
+      "   WHERE pattern = substr(NEW.topic, 1, NEW.cut) || '*';%s END",
+      iPart, iPart, feed_next(iPart));
+  steward_exec(
+      c,
+      "CREATE TRIGGER IF NOT EXISTS main.steward_pattern_%d_out INSTEAD OF"
+      " INSERT ON steward_pattern_%d WHEN NEW.cut AND NEW.gone BEGIN"
+      "  UPDATE steward_patterns SET floor_number = floor_number + 1"
+      "   WHERE pattern = substr(NEW.topic, 1, NEW.cut) || '*'"
+      "     AND NEW.position = (SELECT n.position"
+      "           FROM steward_pattern_numbers AS n"
+      "          WHERE n.pattern_id = steward_patterns.pattern_id"
+      "            AND n.number = steward_patterns.floor_number + 1);"
+      "  DELETE FROM steward_pattern_numbers WHERE (pattern_id, number) ="
+      "    (SELECT pattern_id, floor_number FROM steward_patterns"
+      "      WHERE pattern = substr(NEW.topic, 1, NEW.cut) || '*');%s END",
+      iPart, iPart, feed_next(iPart));
+}
+
+/* What every message pays for from the first pattern on. */
+static void make_feeds(StewardCall *c) {
+  int i;
+  for (i = PATTERN_PARTS; i > 0; i--) make_feed(c, i);
+  steward_exec(c, "CREATE TRIGGER IF NOT EXISTS main.steward_messages_pattern"
+                  " AFTER INSERT ON steward_messages WHEN instr(NEW.topic, ':')"
+                  " BEGIN INSERT INTO steward_pattern_1(topic, cut, position,"
+                  " gone) VALUES (NEW.topic, instr(NEW.topic, ':'),"
+                  " NEW.position, 0); END");
+  steward_exec(c, "CREATE TRIGGER IF NOT EXISTS main.steward_messages_unpattern"
+                  " AFTER DELETE ON steward_messages WHEN instr(OLD.topic, ':')"
+                  " BEGIN INSERT INTO steward_pattern_1(topic, cut, position,"
+                  " gone) VALUES (OLD.topic, instr(OLD.topic, ':'),"
+                  " OLD.position, 1); END");
+}
+
+static void drop_feeds(StewardCall *c) {
+  int i;
+  steward_exec(c, "DROP TRIGGER IF EXISTS main.steward_messages_pattern");
+  steward_exec(c, "DROP TRIGGER IF EXISTS main.steward_messages_unpattern");
+  for (i = 1; i <= PATTERN_PARTS; i++) {
+    steward_exec(c, "DROP VIEW IF EXISTS main.steward_pattern_%d", i);
+  }
 }
 
 /* The channel of a pattern; the first one makes the triggers that feed it. */
 static void make_pattern(StewardCall *c, const char *zPattern, int bOlder) {
   char *zPrefix, *zEnd;
-  steward_script(c, steward_sql[SQL_delivery_pattern_on].zSql);
+  make_feeds(c);
   steward_run(c, SQL_delivery_pattern_new, "t", zPattern);
   if (!bOlder) return;
   zPrefix = steward_mprintf(c, "%.*s", (int)strlen(zPattern) - 1, zPattern);
@@ -188,7 +272,7 @@ static void clean_up(StewardCall *c) {
     steward_run(c, SQL_delivery_pattern_forget, "l", iPattern);
   }
   if (!steward_int(c, SQL_delivery_pattern_any, 0, "")) {
-    steward_script(c, steward_sql[SQL_delivery_pattern_off].zSql);
+    drop_feeds(c);
   }
   if (!steward_int(c, SQL_delivery_reject_any, 0, "")) {
     steward_script(c, steward_sql[SQL_delivery_reject_off].zSql);
@@ -248,7 +332,8 @@ static i64 subscribe(StewardCall *c, const char *zConsumer, const char *zTopic,
 ** Set: delivery
 ** Errors: "INVALID_ARGUMENT: delivery_subscribe: topic must be an exact name, a
 **   prefix like 'doc:*' or '*', got 'a*'"; "INVALID_ARGUMENT:
-**   delivery_subscribe: policy reject needs an exact topic, got '*'";
+**   delivery_subscribe: a pattern has at most 4 parts before the *, got
+**   'a:b:c:d:e:*'"; "INVALID_ARGUMENT: delivery_subscribe: policy reject needs an exact topic, got '*'";
 **   NOT_INSTALLED; UNSUPPORTED; BUSY.
 ** Source: seed 000, "Bounded per-subscription unacked rows".
 ** Example: SELECT delivery_subscribe('mailer', 'mail'); -- 1

@@ -74,18 +74,23 @@ static int ends_transaction(const char *zStatement) {
   return 0;
 }
 
-/* `DROP <kind> IF EXISTS <name>`: the name, else "". */
+/* `DROP <kind> IF EXISTS <name>`: the name, else "".  Also "" for triggers and
+** views called steward_*: they hold no rows, and verbs make some of them when
+** they are needed, so they go whoever made them. */
 static void dropped_name(const char *zStatement, char *zName, int nName) {
   char zWord[32];
+  int bRows;
   zName[0] = 0;
   next_token(&zStatement, zWord, sizeof(zWord));
   if (sqlite3_stricmp(zWord, "DROP")) return;
   next_token(&zStatement, zWord, sizeof(zWord)); /* the kind */
+  bRows = sqlite3_stricmp(zWord, "TRIGGER") && sqlite3_stricmp(zWord, "VIEW");
   next_token(&zStatement, zName, nName);
   if (sqlite3_stricmp(zName, "IF") == 0) {
     next_token(&zStatement, zWord, sizeof(zWord)); /* EXISTS */
     next_token(&zStatement, zName, nName);
   }
+  if (!bRows && sqlite3_strnicmp(zName, "steward_", 8) == 0) zName[0] = 0;
 }
 
 static int json_has_name(StewardCall *c, const char *zMade, const char *zName) {

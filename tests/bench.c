@@ -13,6 +13,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -159,6 +161,7 @@ static void run_case(const Case *k) {
 #define BARE                                                                   \
   "CREATE TABLE bare(id INTEGER PRIMARY KEY, topic TEXT, payload, at);"
 #define PUBLISH "SELECT delivery_publish('t', " PAYLOAD ")"
+#define TEN "0,1,2,3,4,5,6,7,8,9"
 #define INSERT_BARE                                                            \
   "INSERT INTO bare(topic, payload, at) VALUES ('t', " PAYLOAD ", 1)"
 #define SUBSCRIBERS(n)                                                         \
@@ -207,6 +210,24 @@ static const Case aCase[] = {
      INSERT_BARE, 1, 100},
     {"the same with 200,000 old messages", BARE MESSAGES("200000"), PUBLISH,
      INSERT_BARE, 1, 100},
+    {"the same with a pattern that matches",
+     BARE "SELECT delivery_subscribe('p', 'doc:*');",
+     "SELECT delivery_publish('doc:1', " PAYLOAD ")", INSERT_BARE, 1, 100},
+    {"the same with a subscription that rejects",
+     BARE "SELECT delivery_subscribe('r', 't',"
+          " '{\"policy\":\"reject\",\"max_pending\":0}');",
+     PUBLISH, INSERT_BARE, 1, 100},
+    {"plain INSERT INTO steward_log : bare insert", BARE,
+     "INSERT INTO steward_log(topic, payload) VALUES ('t', " PAYLOAD ")",
+     INSERT_BARE, 1, 100},
+    {"100 by INSERT INTO delivery_queue : bare inserts", BARE,
+     "INSERT INTO delivery_queue(topic, payload) SELECT 't', " PAYLOAD
+     " FROM json_each('[" TEN "," TEN "," TEN "," TEN "," TEN "," TEN "," TEN
+     "," TEN "," TEN "," TEN "]')",
+     "INSERT INTO bare(topic, payload, at) SELECT 't', " PAYLOAD
+     ", 1 FROM json_each('[" TEN "," TEN "," TEN "," TEN "," TEN "," TEN "," TEN
+     "," TEN "," TEN "," TEN "]')",
+     1, 3},
     {"next of 100 : bare keyed read of 100",
      BARE
      "SELECT delivery_subscribe('w', 't', '{\"max_pending\":0}');" MESSAGES(
@@ -269,6 +290,84 @@ static void run_load(void) {
   free(aB);
 }
 
+/* Waking: a child process publishes now and then, and notes when its commit
+** was through; the parent waits.  A: from there until delivery_wait returns,
+** which may be before the publisher knows; B: the commit itself. */
+typedef struct Wake {
+  volatile double began, committed;
+  volatile int bWaiting; /* the parent is about to wait for it */
+} Wake;
+
+static void publish_now_and_then(Wake *pWake, int n, const char *zSync) {
+  sqlite3 *db = NULL;
+  sqlite3_stmt *pPublish;
+  int i;
+  while (!pWake[0].bWaiting) usleep(100); /* until the file is there */
+  if (sqlite3_open(zFile, &db)) die(db, zFile);
+  load(db, zLibrary);
+  exec(db, zSync);
+  sqlite3_busy_timeout(db, 5000);
+  pPublish = prepare(db, "SELECT delivery_publish('t', 'x')");
+  for (i = 0; i < n; i++) {
+    while (!pWake[i].bWaiting) usleep(100);
+    usleep(3000 + (unsigned)(i * 7919 % 5000));
+    pWake[i].began = now_us();
+    block(db, pPublish, 1);
+    pWake[i].committed = now_us();
+  }
+  sqlite3_finalize(pPublish);
+  sqlite3_close(db);
+}
+
+static void run_wake(const char *zName, const char *zSync) {
+  int n = nSample * 5, i;
+  Wake *pWake = mmap(NULL, sizeof(Wake) * (size_t)n, PROT_READ | PROT_WRITE,
+                     MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  double *aLate = malloc(sizeof(double) * (size_t)n);
+  double *aCommit = malloc(sizeof(double) * (size_t)n);
+  sqlite3_stmt *pWait, *pAck;
+  sqlite3 *db;
+  pid_t pid;
+  fflush(NULL);
+  pid = fork(); /* before any connection to the file: SQLite's rule */
+  if (pid == 0) {
+    publish_now_and_then(pWake, n, zSync);
+    _exit(0);
+  }
+  db = open_fresh("SELECT delivery_subscribe('w', 't')");
+  pWait = prepare(db, "SELECT delivery_wait('w', 5000)");
+  pAck =
+      prepare(db, "SELECT delivery_ack('w', max(position)) FROM steward_log");
+  sqlite3_busy_timeout(db, 5000);
+  for (i = 0; i < n; i++) {
+    double woken;
+    pWake[i].bWaiting = 1;
+    block(db, pWait, 1);
+    woken = now_us();
+    sqlite3_bind_int(pAck, 1, i + 1);
+    block(db, pAck, 1);
+    while (pWake[i].committed == 0) usleep(20);
+    aCommit[i] = pWake[i].committed - pWake[i].began;
+    aLate[i] = woken > pWake[i].committed ? woken - pWake[i].committed : 0;
+  }
+  waitpid(pid, NULL, 0);
+  printf("%-46s p50 %.0f us, p90 %.0f us, p99 %.0f us after the commit (%.0f"
+         " us)\n",
+         zName, percentile(aLate, n, 50), percentile(aLate, n, 90),
+         percentile(aLate, n, 99), percentile(aCommit, n, 50));
+  if (pJson) {
+    fprintf(pJson, "%s{\"case\":\"%s\",\"p50_us\":%.1f,\"p99_us\":%.1f}",
+            nPrinted++ ? ",\n" : "", zName, percentile(aLate, n, 50),
+            percentile(aLate, n, 99));
+  }
+  munmap(pWake, sizeof(Wake) * (size_t)n);
+  free(aLate);
+  free(aCommit);
+  sqlite3_finalize(pWait);
+  sqlite3_finalize(pAck);
+  sqlite3_close(db);
+}
+
 int main(int argc, char **argv) {
   const char *zSlash = strrchr(argv[0], '/');
   int i, fd;
@@ -294,6 +393,8 @@ int main(int argc, char **argv) {
   for (i = 0; i < (int)(sizeof(aCase) / sizeof(aCase[0])); i++) {
     run_case(&aCase[i]);
   }
+  run_wake("wake across processes, NORMAL", "PRAGMA synchronous=NORMAL");
+  run_wake("wake across processes, FULL", "PRAGMA synchronous=FULL");
   if (pJson) {
     fprintf(pJson, "]\n");
     fclose(pJson);

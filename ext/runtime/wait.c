@@ -1,21 +1,20 @@
 /*
 ** wait.c - blocking until something is there that another connection commits.
 **
-** The kernel tells of writes to the file, its WAL or its journal (inotify, on
-** their directory, so that a WAL that is deleted, truncated or made anew needs
-** no care).  It tells too early: the frames are written before the commit is
-** synced and visible.  So an event only opens a window in which data_version is
-** looked at, in steps that double from 20 us to 4 ms; when that is over, and
-** where no events arrive (network file systems), it is looked at 10 times a
-** second, as is sqlite3_interrupt().
+** The kernel tells of writes to the file and its WAL, and of files that come and
+** go in their directory (inotify).  It tells too early: the frames are written
+** before the commit is synced and visible.  So an event only opens a window in
+** which data_version is looked at, in steps that double from 20 us to 4 ms; when
+** that is over, and where no events arrive (network file systems), it is looked
+** at 10 times a second, as is sqlite3_interrupt().
 **
-** There is one inotify instance per process while anybody waits, and one watch
-** per directory.  It has no thread: of all that wait, one reads the events, and
-** wakes the others; when it leaves, another one reads.
+** There is one inotify instance per process, from the first wait on: closing it
+** takes the kernel more than 10 ms.  It has no thread: of all that wait, one
+** reads the events and wakes the others; when it leaves, another one reads.
 */
-#include <errno.h>
 #include <poll.h>
 #include <pthread.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/inotify.h>
 #include <time.h>
@@ -30,14 +29,20 @@
 #define AFTER 2000000    /* us; ... for so long: a slow disk's sync */
 #define STEP_IDLE 100000 /* us; between looks for ever */
 
-/* A file that somebody waits for, once per process. */
+#define KEPT 64 /* files whose watches stay though nobody waits */
+
+enum { WATCH_DIRECTORY, WATCH_FILE, WATCH_WAL, WATCHES };
+
+/* A file that somebody waits for or has waited for, once per process; so its
+** memory is none of a connection. */
 typedef struct WatchFile {
   struct WatchFile *pNext;
-  int wd;          /* the watch on its directory, -1: none could be had */
-  int nRef;        /* calls that wait */
-  unsigned iEvent; /* goes up with every event */
-  size_t nName;
-  char zName[]; /* without the directory */
+  int aWd[WATCHES]; /* -1: none */
+  int nRef;         /* calls that wait */
+  unsigned iEvent;  /* goes up with every event */
+  size_t nDir;      /* of zPath, with the slash */
+  size_t nPath;
+  char zPath[];
 } WatchFile;
 
 static struct {
@@ -46,8 +51,9 @@ static struct {
   int fd;              /* of inotify, -1: none */
   int bReader;         /* somebody reads events */
   pid_t pid;           /* a child of fork() begins anew */
+  int nFile;
   WatchFile *pFile;
-} g = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, -1, 0, 0, NULL};
+} g = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, -1, 0, 0, 0, NULL};
 
 /*************************************************************************
 ** Watches, all under g.mutex
@@ -58,9 +64,10 @@ static void begin_process(void) {
   if (g.pid == getpid()) return;
   /* the parent's descriptor is not ours to read; its list is lost to us */
   if (g.fd >= 0) close(g.fd);
-  g.fd = -1;
+  g.fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
   g.bReader = 0;
   g.pFile = NULL;
+  g.nFile = 0;
   g.pid = getpid();
   pthread_condattr_init(&attr);
   pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
@@ -68,74 +75,97 @@ static void begin_process(void) {
   pthread_condattr_destroy(&attr);
 }
 
+/* Have the watches that are missing; the kernel may refuse, or a file may not
+** be there yet. */
+static void watch(WatchFile *pFile) {
+  char *z = malloc(pFile->nPath + 5);
+  int i;
+  for (i = 0; z && g.fd >= 0 && i < WATCHES; i++) {
+    if (pFile->aWd[i] >= 0) continue;
+    memcpy(z, pFile->zPath, pFile->nPath);
+    z[i == WATCH_DIRECTORY ? pFile->nDir : pFile->nPath] = 0;
+    if (i == WATCH_WAL) memcpy(z + pFile->nPath, "-wal", 5);
+    pFile->aWd[i] = inotify_add_watch(
+        g.fd, z,
+        i == WATCH_DIRECTORY ? IN_CREATE | IN_DELETE | IN_MOVED_TO : IN_MODIFY);
+  }
+  free(z);
+}
+
 static int wd_used(int wd) {
   const WatchFile *p;
+  int i;
   for (p = g.pFile; p; p = p->pNext) {
-    if (p->wd == wd) return 1;
+    for (i = 0; i < WATCHES; i++) {
+      if (p->aWd[i] == wd) return 1;
+    }
   }
   return 0;
 }
 
-/* The watch on the directory of a path; -1 when the kernel has none left. */
-static int watch_directory(const char *zPath, size_t nDir) {
-  int wd = -1;
-  char *zDir = sqlite3_mprintf("%.*s", (int)nDir, zPath);
-  if (g.fd < 0) g.fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
-  if (zDir && g.fd >= 0) {
-    wd = inotify_add_watch(g.fd, zDir,
-                           IN_MODIFY | IN_CREATE | IN_DELETE | IN_MOVED_TO);
+/* Forget the files that nobody waits for. */
+static void forget_idle(void) {
+  WatchFile **pp = &g.pFile;
+  while (*pp) {
+    WatchFile *pFile = *pp;
+    int i;
+    if (pFile->nRef) {
+      pp = &pFile->pNext;
+      continue;
+    }
+    *pp = pFile->pNext;
+    for (i = 0; i < WATCHES; i++) {
+      int wd = pFile->aWd[i];
+      if (wd >= 0 && !wd_used(wd)) inotify_rm_watch(g.fd, wd);
+    }
+    free(pFile);
+    g.nFile--;
   }
-  sqlite3_free(zDir);
-  return wd;
 }
+
+static WatchFile *watch_new(const char *zPath) {
+  const char *zSlash = strrchr(zPath, '/');
+  size_t nPath = strlen(zPath);
+  WatchFile *pFile = malloc(sizeof(*pFile) + nPath + 1);
+  int i;
+  if (pFile == NULL) return NULL;
+  memset(pFile, 0, sizeof(*pFile));
+  for (i = 0; i < WATCHES; i++) pFile->aWd[i] = -1;
+  memcpy(pFile->zPath, zPath, nPath + 1);
+  pFile->nPath = nPath;
+  pFile->nDir = zSlash ? (size_t)(zSlash - zPath) + 1 : 0;
+  pFile->pNext = g.pFile;
+  g.pFile = pFile;
+  g.nFile++;
+  return pFile;
+}
+
+static void skip_events(void);
 
 /* Begin to wait for a file; NULL when out of memory. */
 static WatchFile *watch_open(const char *zPath) {
-  const char *zSlash = strrchr(zPath, '/');
-  const char *zName = zSlash ? zSlash + 1 : zPath;
-  size_t nDir = zSlash ? (size_t)(zSlash - zPath) + 1 : 0;
   WatchFile *pFile;
-  int wd;
   pthread_mutex_lock(&g.mutex);
   begin_process();
-  wd = nDir ? watch_directory(zPath, nDir) : watch_directory("./", 2);
   for (pFile = g.pFile; pFile; pFile = pFile->pNext) {
-    if (pFile->wd == wd && strcmp(pFile->zName, zName) == 0) break;
+    if (strcmp(pFile->zPath, zPath) == 0) break;
   }
   if (pFile == NULL) {
-    pFile = sqlite3_malloc64(sizeof(*pFile) + strlen(zName) + 1);
-    if (pFile) {
-      memset(pFile, 0, sizeof(*pFile));
-      pFile->nName = strlen(zName);
-      memcpy(pFile->zName, zName, pFile->nName + 1);
-      pFile->wd = wd;
-      pFile->pNext = g.pFile;
-      g.pFile = pFile;
-    } else if (wd >= 0 && !wd_used(wd)) {
-      inotify_rm_watch(g.fd, wd);
-    }
+    if (g.nFile >= KEPT) forget_idle();
+    pFile = watch_new(zPath);
   }
-  if (pFile) pFile->nRef++;
+  if (pFile) {
+    pFile->nRef++;
+    watch(pFile);
+    skip_events();
+  }
   pthread_mutex_unlock(&g.mutex);
   return pFile;
 }
 
 static void watch_close(WatchFile *pFile) {
-  WatchFile **pp;
   pthread_mutex_lock(&g.mutex);
-  if (--pFile->nRef == 0) {
-    for (pp = &g.pFile; *pp != pFile; pp = &(*pp)->pNext) {
-    }
-    *pp = pFile->pNext;
-    if (pFile->wd >= 0 && !wd_used(pFile->wd)) {
-      inotify_rm_watch(g.fd, pFile->wd);
-    }
-    sqlite3_free(pFile);
-  }
-  if (g.pFile == NULL && g.fd >= 0) {
-    close(g.fd);
-    g.fd = -1;
-  }
+  pFile->nRef--;
   pthread_mutex_unlock(&g.mutex);
 }
 
@@ -143,16 +173,24 @@ static void watch_close(WatchFile *pFile) {
 ** Events
 */
 
-/* Is it the file, its WAL or its journal? */
-static int concerns(const WatchFile *pFile,
-                    const struct inotify_event *pEvent) {
-  const char *zRest;
+/* Is it about the file, its WAL or its journal?  Watches that have ended, and
+** files that are new, are noticed here. */
+static int concerns(WatchFile *pFile, const struct inotify_event *pEvent) {
+  const char *zName = pFile->zPath + pFile->nDir, *zRest;
+  size_t nName = pFile->nPath - pFile->nDir;
+  int i, bOurs = 0;
   if (pEvent->mask & IN_Q_OVERFLOW) return 1;
-  if (pEvent->wd != pFile->wd || pEvent->len == 0) return 0;
-  if (strncmp(pEvent->name, pFile->zName, pFile->nName)) return 0;
-  zRest = pEvent->name + pFile->nName;
-  return zRest[0] == 0 || strcmp(zRest, "-wal") == 0 ||
-         strcmp(zRest, "-journal") == 0;
+  for (i = WATCH_FILE; i < WATCHES; i++) {
+    if (pFile->aWd[i] != pEvent->wd) continue;
+    bOurs = 1;
+    if (pEvent->mask & IN_IGNORED) pFile->aWd[i] = -1;
+  }
+  if (pEvent->wd != pFile->aWd[WATCH_DIRECTORY]) return bOurs;
+  if (pEvent->len == 0 || strncmp(pEvent->name, zName, nName)) return bOurs;
+  zRest = pEvent->name + nName;
+  if (zRest[0] && strcmp(zRest, "-wal") && strcmp(zRest, "-journal")) return 0;
+  watch(pFile);
+  return 1;
 }
 
 static void dispatch(const char *aBuf, ssize_t n) {
@@ -167,12 +205,24 @@ static void dispatch(const char *aBuf, ssize_t n) {
   }
 }
 
+typedef union EventBuffer {
+  struct inotify_event event; /* for its alignment */
+  char a[4096];
+} EventBuffer;
+
+/* What happened while nobody waited is of no interest. */
+static void skip_events(void) {
+  EventBuffer buf;
+  ssize_t n;
+  while (g.fd >= 0 && !g.bReader &&
+         (n = read(g.fd, buf.a, sizeof(buf.a))) > 0) {
+    dispatch(buf.a, n);
+  }
+}
+
 /* Read events for nUs at most; the mutex is free meanwhile. */
 static void read_events(i64 nUs) {
-  union {
-    struct inotify_event event; /* for its alignment */
-    char a[4096];
-  } buf;
+  EventBuffer buf;
   struct timespec t = {(time_t)(nUs / 1000000), (long)(nUs % 1000000) * 1000};
   struct pollfd p = {g.fd, POLLIN, 0};
   ssize_t n = 0;

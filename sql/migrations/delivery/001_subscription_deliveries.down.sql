@@ -4,6 +4,10 @@
 DROP TRIGGER IF EXISTS steward_messages_full;
 DROP TRIGGER IF EXISTS steward_messages_unpattern;
 DROP TRIGGER IF EXISTS steward_messages_pattern;
+DROP VIEW IF EXISTS steward_pattern_1;
+DROP VIEW IF EXISTS steward_pattern_2;
+DROP VIEW IF EXISTS steward_pattern_3;
+DROP VIEW IF EXISTS steward_pattern_4;
 UPDATE steward_cursors SET policy = 'drop_oldest' WHERE policy = 'reject';
 DELETE FROM steward_cursors WHERE kind = 1;
 DROP TRIGGER IF EXISTS subscription_deliveries_delete;

@@ -8,8 +8,9 @@
 -- Who writes what: steward_patterns by delivery_subscribe; its numbers and
 -- steward_pattern_numbers by triggers on steward_messages that delivery_subscribe
 -- makes with the first pattern and takes away with the last, so that nobody
--- pays for them before (steward_messages_pattern, steward_messages_unpattern;
--- steward_messages_full likewise, for the policy reject).
+-- pays for them before (steward_messages_pattern, steward_messages_unpattern and
+-- the views steward_pattern_1 .. 4; steward_messages_full likewise, for the
+-- policy reject).
 
 -- A pattern `doc:*` that somebody subscribed to is a channel with numbers of
 -- its own, without a hole.  It is complete from a position on; older messages
