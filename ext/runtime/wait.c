@@ -1,12 +1,12 @@
 /*
 ** wait.c - blocking until something is there that another connection commits.
 **
-** The kernel tells of writes to the file and its WAL, and of files that come and
-** go in their directory (inotify).  It tells too early: the frames are written
-** before the commit is synced and visible.  So an event only opens a window in
-** which data_version is looked at, in steps that double from 20 us to 4 ms; when
-** that is over, and where no events arrive (network file systems), it is looked
-** at 10 times a second, as is sqlite3_interrupt().
+** The kernel tells of writes to the file and its WAL, and of files that come
+** and go in their directory (inotify).  It tells too early: the frames are
+** written before the commit is synced and visible.  So an event only opens a
+** window in which data_version is looked at, in steps that double from 20 us to
+** 4 ms; when that is over, and where no events arrive (network file systems),
+** it is looked at 10 times a second, as is sqlite3_interrupt().
 **
 ** There is one inotify instance per process, from the first wait on: closing it
 ** takes the kernel more than 10 ms.  It has no thread: of all that wait, one
