@@ -333,8 +333,8 @@ static i64 subscribe(StewardCall *c, const char *zConsumer, const char *zTopic,
 ** Errors: "INVALID_ARGUMENT: delivery_subscribe: topic must be an exact name, a
 **   prefix like 'doc:*' or '*', got 'a*'"; "INVALID_ARGUMENT:
 **   delivery_subscribe: a pattern has at most 4 parts before the *, got
-**   'a:b:c:d:e:*'"; "INVALID_ARGUMENT: delivery_subscribe: policy reject needs an exact topic, got '*'";
-**   NOT_INSTALLED; UNSUPPORTED; BUSY.
+**   'a:b:c:d:e:*'"; "INVALID_ARGUMENT: delivery_subscribe: policy reject needs
+**   an exact topic, got '*'"; NOT_INSTALLED; UNSUPPORTED; BUSY.
 ** Source: seed 000, "Bounded per-subscription unacked rows".
 ** Example: SELECT delivery_subscribe('mailer', 'mail'); -- 1
 **   SELECT delivery_subscribe('mailer', 'mail', '{"max_pending":10}'); -- 1

@@ -20,15 +20,15 @@ const char *steward_arg_topic(StewardCall *c, sqlite3_value *v) {
   return zTopic;
 }
 
-/* Retention works by triggers: a host that turned them off would let the log
-** grow for ever. */
+/* Triggers keep the numbers when messages leave: a host that turned them off
+** would see numbers come again. */
 static void check_triggers(StewardCall *c) {
   int bOn = 1;
   sqlite3_db_config(c->db, SQLITE_DBCONFIG_ENABLE_TRIGGER, -1, &bOn);
   if (!bOn) {
     steward_fail(c, STEWARD_UNSUPPORTED,
-                 "triggers are turned off on this connection, and the log is "
-                 "kept bounded by triggers: turn "
+                 "triggers are turned off on this connection, and the log's "
+                 "numbers are kept by triggers: turn "
                  "SQLITE_DBCONFIG_ENABLE_TRIGGER on");
   }
 }
