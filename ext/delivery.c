@@ -454,7 +454,7 @@ static i64 pending(StewardCall *c, void *pConsumer) {
 ** Source: the original's sockets asked every 50 ms; Redis' BLOCK.
 ** Example: SELECT delivery_subscribe('mailer', 'mail'); -- 1
 **   SELECT delivery_publish('mail', 'hello'); -- 1
-**   SELECT delivery_wait('mailer', '30s'); -- 1
+**   SELECT delivery_wait('mailer', 100); -- 1
 */
 static void delivery_wait(sqlite3_context *ctx, int argc,
                           sqlite3_value **argv) {

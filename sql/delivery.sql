@@ -13,9 +13,9 @@
 --     it was: rather too much is called lost than too little.
 --
 -- INDEXED BY, because statistics of a table with few topics can make SQLite
--- look at all of them; "number > 0", which is always true, because without it
--- statistics of a small table make it sort a topic rather than read its last
--- entry.
+-- look at all of them; "number > 0" and "acked_number > -1 << 62", which are
+-- always true, because without them statistics of a small table make it sort a
+-- topic rather than read its last entry, or go through all consumers.
 
 -- name: delivery_subscribe hot
 -- Make a subscription to channel ?2 of kind ?8, or change its bound and policy
@@ -479,13 +479,17 @@ DELETE FROM main.steward_messages
               WHERE m.position < o.oldest + 128
                 AND NOT (
                   m.published_at <= ?1
-                  AND coalesce((SELECT min(k.acked_number)
+                  AND coalesce((SELECT k.acked_number
                                   FROM main.steward_cursors AS k
-                                 WHERE k.topic = m.topic), m.number)
+                                 WHERE k.topic = m.topic
+                                   AND k.acked_number > -1 << 62
+                                 ORDER BY k.acked_number LIMIT 1), m.number)
                       >= m.number
-                  AND coalesce((SELECT min(k.acked_number)
+                  AND coalesce((SELECT k.acked_number
                                   FROM main.steward_cursors AS k
-                                 WHERE k.topic = '*'), m.position)
+                                 WHERE k.topic = '*'
+                                   AND k.acked_number > -1 << 62
+                                 ORDER BY k.acked_number LIMIT 1), m.position)
                       >= m.position
                   AND coalesce((SELECT min(s.place) FROM (
                          SELECT (SELECT k.acked_position
@@ -496,9 +500,11 @@ DELETE FROM main.steward_messages
                            FROM main.steward_patterns AS p) AS s),
                          m.position) >= m.position
                   AND (EXISTS (SELECT 1 FROM main.steward_cursors AS k
-                                WHERE k.topic = m.topic)
+                                WHERE k.topic = m.topic
+                                  AND k.acked_number > -1 << 62)
                     OR EXISTS (SELECT 1 FROM main.steward_cursors AS k
-                                WHERE k.topic = '*')
+                                WHERE k.topic = '*'
+                                  AND k.acked_number > -1 << 62)
                     OR EXISTS (SELECT 1 FROM main.steward_patterns AS p
                                 WHERE m.topic >= rtrim(p.pattern, '*')
                                   AND m.topic < rtrim(p.pattern, ':*') || ';')))
