@@ -72,6 +72,10 @@ demo: need-demo $(SO) ## walk through everything on a real database (DB=path)
 test: need-test $(SO) c-tests ## all tests (TESTS="delivery ttl" VERBOSE=1)
 	@tclsh tcl/runtests.tcl $(SO) $(O)/tests
 
+.PHONY: hammer
+hammer: need-test $(SO) ## processes that publish, read and are killed (ROUNDS=200)
+	STEWARD_SO=$(SO) ROUNDS=$${ROUNDS:-200} tclsh tests/hammer.test
+
 .PHONY: fault
 fault: $(SO) c-tests ## fail each allocation in turn
 	$(O)/tests/fault $(SO)
