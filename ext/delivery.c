@@ -289,6 +289,17 @@ static int rejects(StewardCall *c, const char *zConsumer, const char *zTopic) {
 
 enum { POLICY_NONE = -1, POLICY_DROP_OLDEST, POLICY_REJECT, POLICY_COALESCE };
 
+/* Nobody has read a message that is not there yet. */
+static void check_published(StewardCall *c, i64 iPosition) {
+  i64 iLast = steward_int(c, SQL_log_last, 0, "");
+  if (iPosition > iLast) {
+    steward_fail(c, STEWARD_INVALID_ARGUMENT,
+                 "position %lld is beyond the last message, %lld: give a "
+                 "position that delivery_next returned",
+                 iPosition, iLast);
+  }
+}
+
 static i64 subscribe(StewardCall *c, const char *zConsumer, const char *zTopic,
                      int eKind, const SubscribeOptions *o) {
   static const char *const azPolicy[] = {"drop_oldest", "reject", "coalesce"};
@@ -303,6 +314,7 @@ static i64 subscribe(StewardCall *c, const char *zConsumer, const char *zTopic,
   c->eMode = eKind == KIND_PATTERN || o->ePolicy >= 0 ? STEWARD_WRITE
                                                       : STEWARD_WRITE_ONE;
   steward_begin(c);
+  if (o->iAfter > 0) check_published(c, o->iAfter);
   if (eKind == KIND_PATTERN) make_pattern(c, zTopic, eStart != 0);
   if (c->eMode == STEWARD_WRITE) bRejected = rejects(c, zConsumer, zTopic);
   if (o->ePolicy == POLICY_REJECT) {
@@ -334,7 +346,9 @@ static i64 subscribe(StewardCall *c, const char *zConsumer, const char *zTopic,
 **   prefix like 'doc:*' or '*', got 'a*'"; "INVALID_ARGUMENT:
 **   delivery_subscribe: a pattern has at most 4 parts before the *, got
 **   'a:b:c:d:e:*'"; "INVALID_ARGUMENT: delivery_subscribe: policy reject needs
-**   an exact topic, got '*'"; NOT_INSTALLED; UNSUPPORTED; BUSY.
+**   an exact topic, got '*'"; "INVALID_ARGUMENT: delivery_subscribe: position
+**   99 is beyond the last message, 1: give a position that delivery_next
+**   returned"; NOT_INSTALLED; UNSUPPORTED; BUSY.
 ** Source: seed 000, "Bounded per-subscription unacked rows".
 ** Example: SELECT delivery_subscribe('mailer', 'mail'); -- 1
 **   SELECT delivery_subscribe('mailer', 'mail', '{"max_pending":10}'); -- 1
@@ -387,16 +401,12 @@ static void delivery_unsubscribe(sqlite3_context *ctx, int argc,
 
 /* Nothing changed: because of what? */
 static void explain_ack(StewardCall *c, const char *zConsumer, i64 iPosition) {
-  i64 iLast = steward_int(c, SQL_log_last, 0, "");
   if (!steward_int(c, SQL_delivery_subscribed, 0, "t", zConsumer)) {
     steward_fail(c, STEWARD_NOT_FOUND,
                  "no consumer '%s': SELECT delivery_subscribe('%s', topic)",
                  zConsumer, zConsumer);
-  } else if (iPosition > iLast) {
-    steward_fail(c, STEWARD_INVALID_ARGUMENT,
-                 "position %lld is beyond the last message, %lld: acknowledge "
-                 "a position that delivery_next returned",
-                 iPosition, iLast);
+  } else {
+    check_published(c, iPosition);
   }
 }
 
@@ -406,7 +416,7 @@ static void explain_ack(StewardCall *c, const char *zConsumer, i64 iPosition) {
 ** Set: delivery
 ** Errors: "NOT_FOUND: delivery_ack: no consumer 'w': SELECT
 **   delivery_subscribe('w', topic)"; "INVALID_ARGUMENT: delivery_ack: position
-**   9 is beyond the last message, 3: acknowledge a position that delivery_next
+**   9 is beyond the last message, 3: give a position that delivery_next
 **   returned".
 ** Source: seed 000.
 ** Example: SELECT delivery_subscribe('mailer', 'mail'); -- 1
