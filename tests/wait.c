@@ -126,7 +126,10 @@ static void test_fork(void) {
     sqlite3 *child = open_file(2);
     char *z = value(child, "SELECT delivery_subscribe('c51', 'fork');"
                            "SELECT delivery_wait('c51', '20s')");
-    _exit(same(z, "1") ? 0 : 1);
+    int bWoken = same(z, "1");
+    free(z);
+    sqlite3_close(child);
+    _exit(bWoken ? 0 : 1);
   }
   sqlite3_sleep(200);
   expect(db, "SELECT delivery_publish('fork', 1) > 0", "1");
