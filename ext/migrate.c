@@ -275,9 +275,19 @@ static int any_pending(StewardCall *c, const char *zSet, int iTarget) {
   return set_pending(c, "core", -1) || set_pending(c, zSet, iTarget);
 }
 
+/* While another connection commits, or recovers the WAL, even reading can be
+** refused: how long the first reads are tried.  (The default of the setting,
+** which cannot be read either.) */
+static i64 first_deadline(void) {
+  return steward_monotonic_us() + 2000 * 1000;
+}
+
 /* Take the write lock, waiting for other migrating processes. */
 void migrate_begin(StewardCall *c) {
-  c->iPatience = steward_setting_int(c, "migrate_lock_ms");
+  i64 iDeadline = first_deadline();
+  do {
+    c->iPatience = steward_setting_int(c, "migrate_lock_ms");
+  } while (steward_busy_again(c, iDeadline));
   steward_begin(c);
 }
 
@@ -286,12 +296,18 @@ void migrate_begin(StewardCall *c) {
 static void open_migration(StewardCall *c, sqlite3_context *ctx,
                            const char *zFunc, const char *zSet, int iTarget,
                            int bUp) {
+  i64 iDeadline = first_deadline();
   if (!sqlite3_get_autocommit(sqlite3_context_db_handle(ctx))) {
     steward_open(c, ctx, zFunc, NULL, STEWARD_WRITE);
     return;
   }
   steward_open(c, ctx, zFunc, NULL, STEWARD_READ);
-  if (bUp && !any_pending(c, zSet, iTarget)) return;
+  while (bUp) {
+    int bPending = any_pending(c, zSet, iTarget);
+    if (steward_busy_again(c, iDeadline)) continue;
+    if (!bPending) return;
+    break;
+  }
   if (c->rc == SQLITE_OK) migrate_begin(c);
 }
 

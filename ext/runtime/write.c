@@ -180,17 +180,25 @@ static void check_set(StewardCall *c) {
   sqlite3_free(zLibrary);
 }
 
-/* Run BEGIN IMMEDIATE or COMMIT; while another connection is in the way, try
-** again for c->iPatience ms on top of the host's own busy handler. */
+/* 1 when the call has failed because of a lock and may try again, 10 ms later,
+** on top of the host's own busy handler. */
+int steward_busy_again(StewardCall *c, i64 iDeadline /* us, monotonic */) {
+  if ((c->rc & 0xff) != SQLITE_BUSY || steward_monotonic_us() >= iDeadline) {
+    return 0;
+  }
+  sqlite3_free(c->zErr);
+  c->zErr = NULL;
+  c->rc = SQLITE_OK;
+  sqlite3_sleep(10);
+  return 1;
+}
+
+/* Run BEGIN IMMEDIATE or COMMIT, for c->iPatience ms while it is busy. */
 static void run_patiently(StewardCall *c, enum StewardSqlId id) {
   i64 iDeadline = steward_monotonic_us() + c->iPatience * 1000;
-  while (steward_run(c, id, "") == SQLITE_BUSY &&
-         steward_monotonic_us() < iDeadline) {
-    sqlite3_free(c->zErr);
-    c->zErr = NULL;
-    c->rc = SQLITE_OK;
-    sqlite3_sleep(10);
-  }
+  do {
+    steward_run(c, id, "");
+  } while (steward_busy_again(c, iDeadline));
 }
 
 /* Make a call that only read so far a writing one. */
