@@ -152,6 +152,7 @@ struct Steward {
   StewardClock clock;
   unsigned nAppend;  /* messages published on this connection, see log.c */
   unsigned nPublish; /* the same by delivery.c */
+  int nSystable;     /* writes through systables that are under way */
   int eVfs;          /* 0 not looked at yet, 1 ordinary, 2 dqlite */
   struct {           /* the tables of functions, in the order of registration */
     const struct StewardFunc *aFunc;

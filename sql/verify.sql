@@ -92,7 +92,7 @@ DELETE FROM main.steward_pool_config WHERE db_path = 'steward-verify'
 -- set: changes
 -- A row in each of its tables.
 INSERT INTO main.am_branches(branch_id, doc_id, name) VALUES
-  ('steward-verify', 'd', 'main') RETURNING 1;
+  ('steward-verify', 'steward-verify', 'main') RETURNING 1;
 SELECT 1 FROM main.am_branches WHERE branch_id = 'steward-verify';
 UPDATE main.am_branches SET closed = 1 WHERE branch_id = 'steward-verify'
   RETURNING 1;
@@ -109,7 +109,8 @@ UPDATE main.am_change_blobs SET bytes = x'02'
   RETURNING 1;
 INSERT INTO main.am_change_index(doc_id, branch_id, seq_no, change_hash,
   bytes_hash, deps_json)
-VALUES ('d', 'steward-verify', 1, 'h', x'737465776172642d', '[]')
+VALUES ('steward-verify', 'steward-verify', 1, 'h', x'737465776172642d',
+        '[]')
   RETURNING 1;
 SELECT 1 FROM main.am_change_index WHERE branch_id = 'steward-verify';
 UPDATE main.am_change_index SET actor_id = 'a' WHERE branch_id =

@@ -76,14 +76,23 @@ static void systable_set(StewardCall *c, const StewardVtab *pTab,
   run_bound(c, steward_prepare_text(c, sqlite3_str_finish(pSql)), apBind, n);
 }
 
-/* xUpdate of a systable. */
+/* xUpdate of a systable.  SQLite's own guard against triggers that fire
+** themselves does not reach through a virtual table. */
 int steward_systable_update(sqlite3_vtab *pVtab, int argc, sqlite3_value **argv,
                             sqlite3_int64 *piRowid) {
   StewardVtab *pTab = (StewardVtab *)pVtab;
+  enum { DEPTH = 10 };
   StewardCall c;
   sqlite3_value **apBind;
   steward_open_table(&c, pTab->p, pTab->pTable->zName, pTab->pTable->zSet,
                      STEWARD_WRITE_ONE);
+  if (++c.p->nSystable > DEPTH) {
+    steward_fail(&c, STEWARD_UNSUPPORTED,
+                 "a trigger on %s writes %s, which fires it again: let it "
+                 "write %s",
+                 pTab->pTable->zBacking, pTab->pTable->zName,
+                 pTab->pTable->zBacking);
+  }
   apBind = sqlite3_malloc64(sizeof(*apBind) * (size_t)(pTab->nColumn + 1));
   if (apBind == NULL) {
     steward_fail_nomem(&c);
@@ -96,6 +105,7 @@ int steward_systable_update(sqlite3_vtab *pVtab, int argc, sqlite3_value **argv,
     systable_set(&c, pTab, argv[0], argv + 2, apBind);
   }
   sqlite3_free(apBind);
+  c.p->nSystable--;
   steward_close_table(&c, pVtab);
   return (c.rc & 0xff) == SQLITE_CONSTRAINT ? SQLITE_CONSTRAINT : c.rc;
 }
