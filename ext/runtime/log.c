@@ -50,5 +50,11 @@ i64 steward_log_append(StewardCall *c, const char *zTopic,
   sweep_sometimes(c);
   steward_run(c, SQL_log_append, "ttvtl", zTopic, zKey, pPayload, zHeaders,
               steward_now(c->p));
+  if (c->rc == SQLITE_OK && sqlite3_changes(c->db) == 0) {
+    steward_fail(c, STEWARD_CONFLICT,
+                 "a trigger on steward_messages ignored the message on topic "
+                 "'%s': nothing was published",
+                 zTopic);
+  }
   return sqlite3_last_insert_rowid(c->db);
 }
