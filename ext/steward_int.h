@@ -434,6 +434,11 @@ i64 delivery_append(StewardCall *c, const char *zTopic, sqlite3_value *pPayload,
 int delivery_register(Steward *p);
 int delivery_tables_register(Steward *p);
 int delta_register(Steward *p);
+char *ttl_time_sql(StewardCall *c, const char *zColumn, const char *zUnit);
+char *ttl_due_sql(StewardCall *c, const char *zColumn, const char *zUnit,
+                  const char *zNow);
+char *ttl_unreadable_sql(StewardCall *c, const char *zColumn,
+                         const char *zUnit);
 int ttl_register(Steward *p);
 int ttl_tables_register(Steward *p);
 int perf_register(Steward *p);

@@ -11,7 +11,9 @@
 **     SELECT * FROM sessions_live;
 **     SELECT ttl_sweep('sessions');
 **
-** A row is expired at the instant itself: expires_at <= now.
+** A row is expired at the instant itself: expires_at <= now.  Text is compared
+** as the time it says, not as text: an index on an expression, so that forms may
+** be mixed, and what is no time never expires.
 */
 #include <string.h>
 
@@ -19,16 +21,6 @@
 
 enum { UNIT_S, UNIT_MS, UNIT_ISO };
 static const char *const azUnit[] = {"s", "ms", "iso"};
-
-/* The forms of ISO text that sort as they read, all UTC. */
-static const struct {
-  const char *zForm; /* for strftime */
-  const char *zLike; /* its shape */
-} aForm[] = {
-    {"%Y-%m-%d %H:%M:%S", "____-__-__ __:__:__"},
-    {"%Y-%m-%dT%H:%M:%SZ", "____-__-__T__:__:__Z"},
-    {"%Y-%m-%dT%H:%M:%fZ", "____-__-__T__:__:__.___Z"},
-};
 
 typedef struct AttachOptions {
   i64 eUnit; /* -1: find out */
@@ -50,43 +42,87 @@ typedef struct Policy {
   StewardTableInfo info;
   const char *zColumn; /* as the schema spells it */
   int eUnit;
-  const char *zForm;               /* "" unless iso */
+  char *zTime;                     /* SQL of a row's time, see ttl_time_sql() */
   char *zIndex, *zView, *zTrigger; /* names of what is made */
 } Policy;
 
 static void policy_free(Policy *p) {
   steward_table_info_free(&p->info);
+  sqlite3_free(p->zTime);
   sqlite3_free(p->zIndex);
   sqlite3_free(p->zView);
   sqlite3_free(p->zTrigger);
+}
+
+/* The SQL of the time that a row expires, to be compared with the present one:
+** the column itself, or the Julian day that its text means.  GLOB keeps out
+** 'now', which an index must not contain.  NULL for what is no time.  Caller
+** frees. */
+char *ttl_time_sql(StewardCall *c, const char *zColumn, const char *zUnit) {
+  if (strcmp(zUnit, "iso")) return steward_mprintf(c, "\"%w\"", zColumn);
+  return steward_mprintf(
+      c,
+      "CASE WHEN \"%w\" GLOB '[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]*'"
+      " THEN julianday(\"%w\") END",
+      zColumn, zColumn);
+}
+
+/* The condition that a row is due at the time zNow, in a form that the partial
+** index serves.  Caller frees. */
+char *ttl_due_sql(StewardCall *c, const char *zColumn, const char *zUnit,
+                  const char *zNow) {
+  char *zTime = ttl_time_sql(c, zColumn, zUnit);
+  char *z = zTime ? steward_mprintf(c, "\"%w\" IS NOT NULL AND %s <= %s",
+                                    zColumn, zTime, zNow)
+                  : NULL;
+  sqlite3_free(zTime);
+  return z;
+}
+
+/* The condition that a row holds something that is no time, and so never
+** expires; a seek in the partial index.  Caller frees. */
+char *ttl_unreadable_sql(StewardCall *c, const char *zColumn,
+                         const char *zUnit) {
+  char *zTime, *z;
+  if (strcmp(zUnit, "iso")) {
+    return steward_mprintf(c, "\"%w\" >= ''", zColumn); /* text or BLOB */
+  }
+  zTime = ttl_time_sql(c, zColumn, zUnit);
+  z = zTime ? steward_mprintf(c, "\"%w\" IS NOT NULL AND %s IS NULL", zColumn,
+                              zTime)
+            : NULL;
+  sqlite3_free(zTime);
+  return z;
 }
 
 /*************************************************************************
 ** Finding the unit
 */
 
-/* What up to 100 values of the column look like: 's', 'm'(s), '0'..'2' for the
-** forms of text, '-' when there are none, '?' when they differ. */
+/* What up to 100 values of the column look like: 's', 'm'(s), 'i'(so), 'j' for
+** Julian days, '-' when there are none, '?' when they differ. */
 static char sample_kind(StewardCall *c, const Policy *p) {
-  sqlite3_stmt *pRow = steward_prepare(
-      c,
-      "SELECT CASE WHEN typeof(v) IN ('integer', 'real') THEN"
-      " CASE WHEN v BETWEEN 100000000 AND 99999999999 THEN 's'"
-      " WHEN v BETWEEN 100000000000 AND 99999999999999 THEN 'm' ELSE '?' END"
-      " WHEN typeof(v) = 'text' AND v LIKE '%s' THEN '0'"
-      " WHEN typeof(v) = 'text' AND v LIKE '%s' THEN '1'"
-      " WHEN typeof(v) = 'text' AND v LIKE '%s' THEN '2' ELSE '?' END"
-      " FROM (SELECT \"%w\" AS v FROM main.\"%w\" WHERE \"%w\" IS NOT NULL"
-      " LIMIT 100)",
-      aForm[0].zLike, aForm[1].zLike, aForm[2].zLike, p->zColumn, p->info.zName,
-      p->zColumn);
+  char *zIso = ttl_time_sql(c, p->zColumn, "iso");
+  sqlite3_stmt *pRow;
   char cKind = '-';
+  if (zIso == NULL) return cKind;
+  pRow = steward_prepare(
+      c,
+      "SELECT CASE WHEN typeof(\"%w\") IN ('integer', 'real') THEN"
+      " CASE WHEN \"%w\" BETWEEN 100000000 AND 99999999999 THEN 's'"
+      " WHEN \"%w\" BETWEEN 100000000000 AND 99999999999999 THEN 'm'"
+      " WHEN \"%w\" BETWEEN 2400000 AND 2500000 THEN 'j' ELSE '?' END"
+      " WHEN typeof(\"%w\") = 'text' AND %s IS NOT NULL THEN 'i' ELSE '?' END"
+      " FROM main.\"%w\" WHERE \"%w\" IS NOT NULL LIMIT 100",
+      p->zColumn, p->zColumn, p->zColumn, p->zColumn, p->zColumn, zIso,
+      p->info.zName, p->zColumn);
   while (steward_next(c, pRow)) {
     char cHere = (steward_column(c, pRow, 0))[0];
     if (cKind == '-') cKind = cHere;
     if (cKind != cHere) cKind = '?';
   }
   sqlite3_finalize(pRow);
+  sqlite3_free(zIso);
   return cKind;
 }
 
@@ -101,18 +137,57 @@ static int declared_text(const Policy *p) {
   return 0;
 }
 
+/* A unit that the values speak against would remove every row, or none. */
+static void check_unit(StewardCall *c, const Policy *p, char cKind) {
+  static const struct {
+    char cKind;
+    int eUnit; /* which it fits; -1: none */
+    const char *zLooks;
+  } aKind[] = {{'s', UNIT_S, "Unix seconds"},
+               {'m', UNIT_MS, "Unix milliseconds"},
+               {'j', -1, "Julian days"}};
+  int i;
+  for (i = 0; c->rc == SQLITE_OK && i < ArraySize(aKind); i++) {
+    if (aKind[i].cKind != cKind || aKind[i].eUnit == p->eUnit) continue;
+    steward_fail(c, STEWARD_INVALID_ARGUMENT,
+                 "column '%s' of '%s' holds what looks like %s, not unit '%s': "
+                 "%s",
+                 p->zColumn, p->info.zName, aKind[i].zLooks, azUnit[p->eUnit],
+                 aKind[i].eUnit < 0 ? "store Unix seconds, milliseconds or UTC "
+                                      "text"
+                                    : "name the unit that it has");
+  }
+}
+
+/* What is no time never expires: refuse a column that holds such. */
+static void check_values(StewardCall *c, const Policy *p) {
+  char *zWhere = ttl_unreadable_sql(c, p->zColumn, azUnit[p->eUnit]);
+  char *zBad = NULL;
+  if (zWhere) {
+    zBad = steward_exec_text(
+        c, "SELECT quote(\"%w\") FROM main.\"%w\" WHERE %s LIMIT 1", p->zColumn,
+        p->info.zName, zWhere);
+  }
+  if (zBad) {
+    steward_fail(c, STEWARD_INVALID_ARGUMENT,
+                 "column '%s' of '%s' holds %.40s, which is no time of unit "
+                 "'%s' and would never expire: change it, or set it to NULL",
+                 p->zColumn, p->info.zName, zBad, azUnit[p->eUnit]);
+  }
+  sqlite3_free(zBad);
+  sqlite3_free(zWhere);
+}
+
 /* Decide the unit from the option, the data and the declared type. */
 static void find_unit(StewardCall *c, Policy *p, i64 eWanted) {
   char cKind;
   if (c->rc) return;
   cKind = sample_kind(c, p);
-  p->zForm = "";
   if (eWanted >= 0) {
     p->eUnit = (int)eWanted;
   } else if (cKind == 's' || cKind == 'm') {
     p->eUnit = cKind == 's' ? UNIT_S : UNIT_MS;
-  } else if ((cKind >= '0' && cKind <= '2') ||
-             (cKind == '-' && declared_text(p))) {
+  } else if (cKind == 'i' || (cKind == '-' && declared_text(p))) {
     p->eUnit = UNIT_ISO;
   } else {
     steward_fail(c, STEWARD_INVALID_ARGUMENT,
@@ -121,9 +196,8 @@ static void find_unit(StewardCall *c, Policy *p, i64 eWanted) {
                  "{\"unit\":\"ms\"} or {\"unit\":\"iso\"}",
                  p->zColumn, p->info.zName);
   }
-  if (p->eUnit == UNIT_ISO) {
-    p->zForm = aForm[cKind >= '0' && cKind <= '2' ? cKind - '0' : 0].zForm;
-  }
+  check_unit(c, p, cKind);
+  p->zTime = ttl_time_sql(c, p->zColumn, azUnit[p->eUnit]);
 }
 
 /*************************************************************************
@@ -145,10 +219,9 @@ static char *now_sql(StewardCall *c, const Policy *p) {
         " AS INTEGER))",
         zClock);
   }
-  return steward_mprintf(c,
-                         "coalesce(strftime(%Q, %s / 1000.0, 'unixepoch'),"
-                         " strftime(%Q, 'now'))",
-                         p->zForm, zClock, p->zForm);
+  return steward_mprintf(
+      c, "coalesce(julianday(%s / 1000.0, 'unixepoch'), julianday('now'))",
+      zClock);
 }
 
 /* `("a", "b") IS NOT (NEW."a", NEW."b")`-like: not the row being inserted. */
@@ -178,25 +251,25 @@ static void check_free(StewardCall *c, const char *zName) {
 /* Two deletions of one row each: `IN (SELECT .. LIMIT 2)` would go through a
 ** temporary table, at several times the cost. */
 static void make_trigger(StewardCall *c, const Policy *p, const char *zNow) {
+  const char *zTable = p->info.zName;
   char *zKey = steward_key_list(c, &p->info, "");
   char *zNot = not_new_row(c, p);
+  char *zDue = ttl_due_sql(c, p->zColumn, azUnit[p->eUnit], zNow);
   char *zDelete = NULL;
   if (c->rc == SQLITE_OK) {
-    zDelete =
-        steward_mprintf(c,
-                        "DELETE FROM \"%w\" WHERE (%s) = (SELECT %s FROM \"%w\""
-                        " WHERE \"%w\" <= %s AND %s ORDER BY \"%w\" LIMIT 1);",
-                        p->info.zName, zKey, zKey, p->info.zName, p->zColumn,
-                        zNow, zNot, p->zColumn);
+    zDelete = steward_mprintf(c,
+                              "DELETE FROM \"%w\" WHERE (%s) = (SELECT %s FROM"
+                              " \"%w\" WHERE %s AND %s ORDER BY %s LIMIT 1);",
+                              zTable, zKey, zKey, zTable, zDue, zNot, p->zTime);
     steward_exec(c,
                  "CREATE TRIGGER main.\"%w\" AFTER INSERT ON \"%w\""
-                 " WHEN EXISTS (SELECT 1 FROM \"%w\" WHERE \"%w\" <= %s)"
+                 " WHEN EXISTS (SELECT 1 FROM \"%w\" WHERE %s)"
                  " BEGIN %s %s END",
-                 p->zTrigger, p->info.zName, p->info.zName, p->zColumn, zNow,
-                 zDelete, zDelete);
+                 p->zTrigger, zTable, zTable, zDue, zDelete, zDelete);
   }
   sqlite3_free(zKey);
   sqlite3_free(zNot);
+  sqlite3_free(zDue);
   sqlite3_free(zDelete);
 }
 
@@ -219,16 +292,15 @@ static void make_objects(StewardCall *c, Policy *p, int bOnWrite) {
   check_free(c, p->zIndex);
   check_free(c, p->zView);
   check_free(c, p->zTrigger);
-  if (bOnWrite) check_on_write(c, p);
   if (c->rc == SQLITE_OK) {
     steward_exec(c,
-                 "CREATE INDEX main.\"%w\" ON \"%w\"(\"%w\")"
+                 "CREATE INDEX main.\"%w\" ON \"%w\"(%s)"
                  " WHERE \"%w\" IS NOT NULL",
-                 p->zIndex, p->info.zName, p->zColumn, p->zColumn);
+                 p->zIndex, p->info.zName, p->zTime, p->zColumn);
     steward_exec(c,
                  "CREATE VIEW main.\"%w\" AS SELECT * FROM \"%w\""
-                 " WHERE \"%w\" IS NULL OR \"%w\" > %s",
-                 p->zView, p->info.zName, p->zColumn, p->zColumn, zNow);
+                 " WHERE %s IS NULL OR %s > %s",
+                 p->zView, p->info.zName, p->zTime, p->zTime, zNow);
   }
   if (bOnWrite) make_trigger(c, p, zNow);
   sqlite3_free(zNow);
@@ -243,8 +315,8 @@ static void drop_objects(StewardCall *c, const char *zTable) {
 
 static void store_policy(StewardCall *c, const Policy *p,
                          const AttachOptions *o) {
-  steward_run(c, SQL_ttl_store, "tttttlttll", p->info.zName, p->zColumn,
-              azUnit[p->eUnit], p->zForm, p->zIndex, o->bOnWrite, p->zView,
+  steward_run(c, SQL_ttl_store, "ttttlttll", p->info.zName, p->zColumn,
+              azUnit[p->eUnit], p->zIndex, o->bOnWrite, p->zView,
               o->bOnWrite ? p->zTrigger : NULL, o->nBatch, steward_now(c->p));
 }
 
@@ -253,13 +325,16 @@ static void store_policy(StewardCall *c, const Policy *p,
 */
 
 static void attach_policy(StewardCall *c, Policy *p, const AttachOptions *o) {
-  find_unit(c, p, o->eUnit);
+  i64 eUnit = steward_int(c, SQL_ttl_unit, -1, "tt", p->info.zName, p->zColumn);
+  find_unit(c, p, o->eUnit >= 0 ? o->eUnit : eUnit);
+  if (o->bOnWrite) check_on_write(c, p);
   if (c->rc == SQLITE_OK &&
       steward_int(c, SQL_ttl_same, 0, "tttl", p->info.zName, p->zColumn,
                   azUnit[p->eUnit], o->bOnWrite)) {
     steward_run(c, SQL_ttl_set_batch, "tl", p->info.zName, o->nBatch);
     return;
   }
+  check_values(c, p);
   p->zIndex = steward_mprintf(c, "steward_ttl_%s", p->info.zName);
   p->zView = steward_mprintf(c, "%s_live", p->info.zName);
   p->zTrigger = steward_mprintf(c, "steward_ttl_%s_sweep", p->info.zName);
@@ -272,14 +347,18 @@ static void attach_policy(StewardCall *c, Policy *p, const AttachOptions *o) {
 /* ttl_attach(table TEXT, column TEXT [, options JSON]) -> INTEGER, always 1
 **                                                               directonly
 ** Let the rows of a table expire at the time in a column: Unix seconds,
-** milliseconds or UTC text ('2026-01-31 12:00:00', or with T, Z and optional
-** .SSS), told by the data or option unit.  NULL never expires.  Makes a
-** partial index, the view <table>_live, and unless on_write is 0 a trigger by
-** which each insert removes up to two expired rows; all plain SQL.  Again:
-** changes options.
+** milliseconds or UTC text that begins with a date ('2026-01-31 12:00:00',
+** '2026-01-31T12:00:00.000Z', mixed as you like), told by the data or option
+** unit.  NULL never expires, nor does what is no time: a column that holds such
+** is refused, later ones are counted by ttl_status.  Makes a partial index, the
+** view <table>_live, and unless on_write is 0 a trigger by which each insert
+** removes up to two expired rows; all plain SQL.  Again: changes options.
 ** Set: core
 ** Errors: "INVALID_ARGUMENT: ttl_attach: cannot tell from column 'x' of 't'
-**   whether it holds Unix seconds, ..."; NOT_FOUND for a table or column;
+**   whether it holds Unix seconds, ..."; "INVALID_ARGUMENT: ttl_attach: column
+**   'x' of 't' holds 'soon', which is no time of unit 'iso' and would never
+**   expire: change it, or set it to NULL"; INVALID_ARGUMENT, too, when the
+**   values look like another unit; NOT_FOUND for a table or column;
 **   UNSUPPORTED where a foreign key or DELETE trigger makes on_write unsafe;
 **   CONFLICT when a name that it needs is taken.
 ** Source: seed 002, TTL cleanup.
@@ -360,32 +439,48 @@ static const StewardOption aSweepOption[] = {
      3600000, NULL, "how long one call may take before it stops"},
 };
 
-/* Remove expired rows of one table, batch by batch, until none are due or a
-** limit is reached; how many. */
-static i64 sweep_table(StewardCall *c, const char *zTable, i64 nMaxRows,
-                       i64 iDeadlineUs) {
-  StewardTableInfo info;
-  sqlite3_stmt *pPolicy =
-      steward_query(c, SQL_ttl_policy, "tl", zTable, steward_now(c->p));
+/* The call failed over what the table is or does: say whose, and that the other
+** tables are swept once this one is out of the way. */
+static void fail_in_table(StewardCall *c, const char *zTable) {
+  int eKind = c->rc & 0xff;
+  if ((eKind != SQLITE_ERROR && eKind != SQLITE_CONSTRAINT) || !c->zErr) return;
+  c->zErr = sqlite3_mprintf(
+      "%z: mend table '%s' and attach it anew, or SELECT ttl_detach(%Q)",
+      c->zErr, zTable, zTable);
+  if (c->zErr == NULL) c->rc = SQLITE_NOMEM;
+}
+
+/* The DELETE of one batch of what is due, its limit still to be bound. */
+static sqlite3_stmt *prepare_sweep(StewardCall *c, const StewardTableInfo *p,
+                                   sqlite3_stmt *pPolicy) {
+  const char *zColumn = steward_column(c, pPolicy, 0);
+  const char *zUnit = steward_column(c, pPolicy, 3);
   sqlite3_stmt *pDelete = NULL;
-  i64 nBatch = 0, nRemoved = 0, nHere, iStart = steward_monotonic_us();
-  char *zKey;
-  steward_table_info(c, zTable, &info);
-  zKey = steward_key_list(c, &info, "");
-  if (steward_next(c, pPolicy)) {
-    const unsigned char *zColumn = sqlite3_column_text(pPolicy, 0);
-    nBatch = sqlite3_column_int64(pPolicy, 1);
-    pDelete = steward_prepare(
-        c,
-        "DELETE FROM main.\"%w\" WHERE (%s) IN (SELECT %s FROM main.\"%w\""
-        " WHERE \"%w\" <= ?1 ORDER BY \"%w\" LIMIT ?2)",
-        info.zName, zKey, zKey, info.zName, zColumn, zColumn);
-    if (pDelete) {
-      sqlite3_bind_value(pDelete, 1, sqlite3_column_value(pPolicy, 2));
-    }
-  } else if (c->rc == SQLITE_OK) {
-    fail_not_attached(c, zTable);
+  char *zKey, *zTime, *zDue;
+  steward_require_column(c, p, zColumn); /* it may have been renamed */
+  zKey = steward_key_list(c, p, "");
+  zTime = ttl_time_sql(c, zColumn, zUnit);
+  zDue = ttl_due_sql(c, zColumn, zUnit, "?1");
+  if (c->rc == SQLITE_OK) {
+    pDelete = steward_prepare(c,
+                              "DELETE FROM main.\"%w\" WHERE (%s) IN"
+                              " (SELECT %s FROM main.\"%w\" WHERE %s"
+                              " ORDER BY %s LIMIT ?2)",
+                              p->zName, zKey, zKey, p->zName, zDue, zTime);
   }
+  if (pDelete) {
+    sqlite3_bind_value(pDelete, 1, sqlite3_column_value(pPolicy, 2));
+  }
+  sqlite3_free(zKey);
+  sqlite3_free(zTime);
+  sqlite3_free(zDue);
+  return pDelete;
+}
+
+/* Run it until nothing more is due or a limit is reached; rows removed. */
+static i64 run_sweep(StewardCall *c, sqlite3_stmt *pDelete, i64 nBatch,
+                     i64 nMaxRows, i64 iDeadlineUs) {
+  i64 nRemoved = 0, nHere;
   do {
     i64 nLeft = nMaxRows - nRemoved;
     if (pDelete == NULL || c->rc) break;
@@ -397,12 +492,32 @@ static i64 sweep_table(StewardCall *c, const char *zTable, i64 nMaxRows,
     nRemoved += nHere;
   } while (nHere == nBatch && nRemoved < nMaxRows &&
            steward_monotonic_us() < iDeadlineUs);
-  sqlite3_finalize(pDelete);
+  return nRemoved;
+}
+
+/* Remove expired rows of one table, batch by batch; how many. */
+static i64 sweep_table(StewardCall *c, const char *zTable, i64 nMaxRows,
+                       i64 iDeadlineUs) {
+  StewardTableInfo info;
+  i64 nRemoved = 0, iStart = steward_monotonic_us();
+  sqlite3_stmt *pPolicy =
+      steward_query(c, SQL_ttl_policy, "tl", zTable, steward_now(c->p));
+  memset(&info, 0, sizeof(info));
+  if (steward_next(c, pPolicy)) {
+    sqlite3_stmt *pDelete = NULL;
+    steward_table_info(c, zTable, &info);
+    if (c->rc == SQLITE_OK) pDelete = prepare_sweep(c, &info, pPolicy);
+    nRemoved = run_sweep(c, pDelete, sqlite3_column_int64(pPolicy, 1), nMaxRows,
+                         iDeadlineUs);
+    sqlite3_finalize(pDelete);
+    fail_in_table(c, zTable);
+  } else if (c->rc == SQLITE_OK) {
+    fail_not_attached(c, zTable);
+  }
   steward_give(c, SQL_ttl_policy, pPolicy);
   steward_run(c, SQL_ttl_swept, "tlll", zTable, nRemoved, steward_now(c->p),
               (steward_monotonic_us() - iStart) / 1000);
   steward_count(c, "ttl_cleanup_deletes_total", nRemoved);
-  sqlite3_free(zKey);
   steward_table_info_free(&info);
   return nRemoved;
 }
@@ -427,8 +542,11 @@ static i64 sweep_all(StewardCall *c, i64 nMaxRows, i64 iDeadlineUs) {
 ** ones, oldest first, in one transaction of at most max_rows (10000) rows and
 ** about `budget` (50 ms).  When it returns max_rows or ran out of budget, more
 ** may be due: call it again.  The application's own triggers and cascades run.
+** A table that is gone, or whose triggers or foreign keys object, fails the
+** call by its name, and nothing is removed anywhere.
 ** Set: core
-** Errors: "NOT_FOUND: ttl_sweep: table 't' has no expiry policy: ..."; BUSY.
+** Errors: "NOT_FOUND: ttl_sweep: table 't' has no expiry policy: ..."; "...:
+**   mend table 't' and attach it anew, or SELECT ttl_detach('t')"; BUSY.
 ** Source: seed 002, opportunistic TTL cleanup.
 ** Example: CREATE TABLE s(id, at INTEGER);
 **   INSERT INTO s VALUES (1, 1000), (2, NULL), (3, 9999999999);

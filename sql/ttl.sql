@@ -26,6 +26,11 @@ SELECT why FROM (
                      AND g.on_delete NOT IN ('CASCADE', 'SET NULL')))
 ) LIMIT 1;
 
+-- name: ttl_unit
+-- The unit of the policy on this column: 0 s, 1 ms, 2 iso.
+SELECT CASE unit WHEN 's' THEN 0 WHEN 'ms' THEN 1 ELSE 2 END
+  FROM main.steward_policies WHERE table_name = ?1 AND column_name = ?2;
+
 -- name: ttl_same
 -- Is the table attached in this way already?
 SELECT 1 FROM main.steward_policies
@@ -37,25 +42,28 @@ UPDATE main.steward_policies SET batch = ?2 WHERE table_name = ?1;
 
 -- name: ttl_store
 -- Write the policy down, with the names of what was made.
-INSERT INTO main.steward_policies(table_name, column_name, unit, form,
+INSERT INTO main.steward_policies(table_name, column_name, unit,
                                   on_write, batch, made, created_at)
-VALUES (?1, ?2, ?3, ?4, ?6, ?9,
-        iif(?8 IS NULL,
-            json_array(json_array('VIEW', ?7), json_array('INDEX', ?5)),
-            json_array(json_array('TRIGGER', ?8), json_array('VIEW', ?7),
-                       json_array('INDEX', ?5))), ?10)
+VALUES (?1, ?2, ?3, ?5, ?8,
+        iif(?7 IS NULL,
+            json_array(json_array('VIEW', ?6), json_array('INDEX', ?4)),
+            json_array(json_array('TRIGGER', ?7), json_array('VIEW', ?6),
+                       json_array('INDEX', ?4))), ?9)
     ON CONFLICT (table_name) DO UPDATE
    SET column_name = excluded.column_name, unit = excluded.unit,
-       form = excluded.form, on_write = excluded.on_write,
-       batch = excluded.batch, made = excluded.made;
+       on_write = excluded.on_write, batch = excluded.batch,
+       made = excluded.made;
 
 -- name: ttl_drops
--- The statements that remove what the policy made.
-SELECT group_concat(printf('DROP %s IF EXISTS main."%w"',
-                           json_extract(j.value, '$[0]'),
-                           json_extract(j.value, '$[1]')), ';')
-  FROM main.steward_policies AS p, json_each(p.made) AS j
- WHERE p.table_name = ?1;
+-- The statements that remove what the policy made, and no view or trigger that
+-- the application has put in its place: ours look at the clock.
+SELECT group_concat(printf('DROP %s main."%w"', upper(s.type), s.name), ';')
+  FROM main.steward_policies AS p, json_each(p.made) AS j,
+       main.sqlite_schema AS s
+ WHERE p.table_name = ?1
+   AND s.name = json_extract(j.value, '$[1]')
+   AND upper(s.type) = json_extract(j.value, '$[0]')
+   AND (s.type = 'index' OR instr(s.sql, 'steward_config'));
 
 -- name: ttl_attached
 -- Has the table a policy?
@@ -66,10 +74,11 @@ SELECT 1 FROM main.steward_policies WHERE table_name = ?1;
 DELETE FROM main.steward_policies WHERE table_name = ?1;
 
 -- name: ttl_policy
--- The column, the batch, and the time ?2 (Unix ms) as the column writes it.
+-- The column, the batch, the time ?2 (Unix ms) as ttl_time_sql() has it, the
+-- unit.
 SELECT column_name, batch,
        CASE unit WHEN 's' THEN ?2 / 1000 WHEN 'ms' THEN ?2
-            ELSE strftime(form, ?2 / 1000.0, 'unixepoch') END
+            ELSE julianday(?2 / 1000.0, 'unixepoch') END, unit
   FROM main.steward_policies WHERE table_name = ?1;
 
 -- name: ttl_swept
@@ -89,5 +98,5 @@ SELECT json_group_array(table_name)
 SELECT table_name, column_name, unit, on_write, batch, deletes_total,
        sweep_at, sweep_ms,
        CASE unit WHEN 's' THEN ?1 / 1000 WHEN 'ms' THEN ?1
-            ELSE strftime(form, ?1 / 1000.0, 'unixepoch') END
+            ELSE julianday(?1 / 1000.0, 'unixepoch') END
   FROM main.steward_policies ORDER BY table_name;

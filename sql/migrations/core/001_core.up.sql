@@ -60,13 +60,11 @@ CREATE TABLE IF NOT EXISTS steward_counters (
   value INTEGER NOT NULL
 ) WITHOUT ROWID;
 
--- Expiry policies.  form: how the column writes a time, for strftime, when unit
--- is iso; made: what ttl_attach put on the table, for its removal.
+-- Expiry policies.  made: what ttl_attach put on the table, for its removal.
 CREATE TABLE IF NOT EXISTS steward_policies (
   table_name TEXT PRIMARY KEY NOT NULL COLLATE NOCASE,
   column_name TEXT NOT NULL,
   unit TEXT NOT NULL CHECK (unit IN ('s', 'ms', 'iso')),
-  form TEXT NOT NULL,
   on_write INTEGER NOT NULL CHECK (on_write IN (0, 1)),
   batch INTEGER NOT NULL CHECK (batch > 0),
   made TEXT NOT NULL CHECK (json_valid(made)),
