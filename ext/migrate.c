@@ -11,7 +11,8 @@
 **     SELECT * FROM migrate_status WHERE state = 'pending';
 **     SELECT migrate_down('delivery', 0);
 **
-** migrate_step.c runs one step, migrate_schema.c knows what it should make.
+** migrate_step.c takes one step up, migrate_down.c back, and migrate_schema.c
+** knows what it should make.
 */
 #include <string.h>
 
@@ -32,7 +33,7 @@ const char *migrate_builtin_set(int i) {
   return NULL;
 }
 
-static int is_builtin(const char *zSet) {
+int migrate_is_builtin(const char *zSet) {
   const char *z;
   int i;
   for (i = 0; (z = migrate_builtin_set(i)) != NULL; i++) {
@@ -149,7 +150,7 @@ void migrate_load_set(StewardCall *c, const char *zSet, MigrateSet *pSet) {
   if (zSet == NULL) steward_fail_nomem(c); /* a column that found no memory */
   pSet->zSet = steward_mprintf(c, "%s", zSet);
   if (c->rc) return;
-  if (is_builtin(zSet)) {
+  if (migrate_is_builtin(zSet)) {
     load_builtin(c, pSet);
   } else {
     load_user(c, pSet);
@@ -204,6 +205,26 @@ static sqlite3 *expect_below(StewardCall *c, const MigrateSet *pSet,
   return pExpected;
 }
 
+/* Is a table or view gone that the steps of a set of the library made? */
+static int is_damaged(StewardCall *c, const char *zSet) {
+  if (c->rc || !migrate_is_builtin(zSet)) return 0;
+  if (migrate_version(c, zSet) == 0) return 0;
+  return (int)steward_int(c, SQL_migrate_damaged, 0, "tn", zSet);
+}
+
+/* Make again what was dropped behind its back; how many steps had to. */
+static int repair_steps(StewardCall *c, const MigrateSet *pSet, int iVersion) {
+  int i, nDone = 0;
+  if (c->rc || !is_damaged(c, pSet->zSet)) return 0;
+  for (i = 0; i < iVersion && i < pSet->nStep && c->rc == SQLITE_OK; i++) {
+    if (steward_int(c, SQL_migrate_damaged, 0, "ti", pSet->zSet, i + 1)) {
+      migrate_step_repair(c, &pSet->aStep[i]);
+      nDone++;
+    }
+  }
+  return nDone;
+}
+
 /* Bring one set up to iTarget (-1: all steps); how many steps were done. */
 int migrate_set_up(StewardCall *c, const char *zSet, int iTarget) {
   MigrateSet set;
@@ -217,6 +238,7 @@ int migrate_set_up(StewardCall *c, const char *zSet, int iTarget) {
   }
   check_library(c, zSet);
   iVersion = migrate_version(c, zSet);
+  nDone = repair_steps(c, &set, iVersion);
   if (c->rc == SQLITE_OK && iVersion < iTarget) {
     sqlite3 *pExpected = expect_below(c, &set, iVersion);
     while (iVersion < iTarget && c->rc == SQLITE_OK) {
@@ -264,7 +286,8 @@ static int set_pending(StewardCall *c, const char *zSet, int iTarget) {
   int bPending;
   migrate_load_set(c, zSet, &set);
   if (iTarget < 0) iTarget = set.nStep;
-  bPending = migrate_version(c, zSet) != iTarget || iTarget > set.nStep;
+  bPending = migrate_version(c, zSet) != iTarget || iTarget > set.nStep ||
+             is_damaged(c, zSet);
   migrate_free_set(&set);
   return bPending;
 }
@@ -338,7 +361,8 @@ static int set_arguments(sqlite3_context *ctx, const char *zFunc, int argc,
 ** with `core`; 'all' means every set.  One transaction; inside the caller's it
 ** takes part in that.  Nothing pending: 0, without a lock.  Tables that exist
 ** already are adopted when they fit: what is missing is added, and a later
-** migrate_down() removes only what was added.  While another process migrates,
+** migrate_down() removes only what was added.  A table or view that an earlier
+** call made and somebody dropped since is made again, empty.  While another process migrates,
 ** this one waits for setting migrate_lock_ms on top of its busy timeout.
 ** Errors: "NOT_FOUND: migrate_up: no set 'X': did you mean 'Y'?";
 **   "CONFLICT: migrate_up: what this database already has does not fit step N
@@ -377,7 +401,8 @@ void migrate_set_loss(StewardCall *c, const char *zSet, int iTarget,
 }
 
 /* Take the set down to iTarget; how many steps were done. */
-int migrate_set_down(StewardCall *c, const char *zSet, int iTarget) {
+int migrate_set_down(StewardCall *c, const char *zSet, int iTarget,
+                     int bForce) {
   MigrateSet set;
   int iVersion, nDone = 0;
   migrate_load_set(c, zSet, &set);
@@ -389,8 +414,13 @@ int migrate_set_down(StewardCall *c, const char *zSet, int iTarget) {
                  "define it, or load the library that has it",
                  zSet, iVersion);
   }
+  if (c->rc == SQLITE_OK && iTarget > set.nStep) {
+    steward_fail(c, STEWARD_INVALID_ARGUMENT,
+                 "set '%s' has versions 0..%d, got %d", zSet, set.nStep,
+                 iTarget);
+  }
   for (; iVersion > iTarget && c->rc == SQLITE_OK; iVersion--) {
-    migrate_step_down(c, &set.aStep[iVersion - 1]);
+    migrate_step_down(c, &set.aStep[iVersion - 1], iTarget, bForce);
     nDone++;
   }
   migrate_free_set(&set);
@@ -437,10 +467,14 @@ static void check_loss(StewardCall *c, const char *zSet, int iTarget) {
 **   -> INTEGER, steps done    directonly
 ** Take the last step of a set back, or all steps above `version`.  Only what
 ** migrate_up() made is dropped.  Refused while rows would be lost, unless the
-** third argument is 'force'; rows that a step itself put in, unchanged, do not
-** count.  `core` goes only after every other set.
+** third argument is 'force'; rows that a step itself put into its own tables,
+** unchanged, do not count.  The script of an application's step runs as it is,
+** but not where its DELETE, DROP TABLE or DROP COLUMN loses rows; 'force' also
+** passes over a DROP of what is gone.  `core` goes only after every other set.
 ** Errors: "CONFLICT: migrate_down: set 'X' down to version N would lose the
 **   rows of t (3 rows): save them, or SELECT migrate_down('X', N, 'force')";
+**   "CONFLICT: migrate_down: step 2 (fill) of set 'X' would lose 3 rows by its
+**   statement DELETE FROM t: save them, or SELECT migrate_down('X', 1, 'force')";
 **   "CONFLICT: migrate_down: the sets X, Y stand on core: take them down
 **   first"; NOT_FOUND for an unknown set.
 ** Source: the rollbacks of seeds 000, 001 and 002.
@@ -460,7 +494,7 @@ static void migrate_down(sqlite3_context *ctx, int argc, sqlite3_value **argv) {
   check_dependants(&c, zSet);
   check_policies(&c, zSet);
   if (argc < 3) check_loss(&c, zSet, iTarget);
-  nDone = migrate_set_down(&c, zSet, iTarget);
+  nDone = migrate_set_down(&c, zSet, iTarget, argc > 2);
   if (steward_close(&c) == SQLITE_OK) sqlite3_result_int(ctx, nDone);
 }
 
@@ -592,7 +626,7 @@ static void check_set_name(StewardCall *c, const char *zSet) {
       return;
     }
   }
-  if (is_builtin(zSet) || strcmp(zSet, "all") == 0) {
+  if (migrate_is_builtin(zSet) || strcmp(zSet, "all") == 0) {
     steward_fail(c, STEWARD_INVALID_ARGUMENT,
                  "set '%s' belongs to the library: choose another name", zSet);
   }

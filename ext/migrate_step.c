@@ -1,11 +1,9 @@
 /*
-** migrate_step.c - one step up or down, together with its bookkeeping.
+** migrate_step.c - the scripts of steps, and one step up with its bookkeeping.
 **
 ** Up runs the step's script, whose statements all say IF NOT EXISTS, and
 ** writes down which objects it made (those that were there already are
-** adopted, not made) and which rows it put in.  Down runs the other script,
-** but drops only what the step made.  What would be lost by that is listed
-** first; rows that the step itself put in and nobody changed are no loss.
+** adopted, not made) and which rows it put in.
 */
 #include <ctype.h>
 #include <string.h>
@@ -32,7 +30,7 @@ void migrate_checksum(MigrateStep *pStep) {
 /* The next word of an SQL text: skips white space and comments; quoted names
 ** come without their quotes.  Returns its length, 0 at the end or at
 ** punctuation. */
-static int next_token(const char **pz, char *zWord, int nWord) {
+int migrate_token(const char **pz, char *zWord, int nWord) {
   const char *z = *pz;
   int n = 0;
   for (;;) {
@@ -67,7 +65,7 @@ static int ends_transaction(const char *zStatement) {
                                             "VACUUM",   "ATTACH",    "DETACH"};
   char zWord[32];
   int i;
-  next_token(&zStatement, zWord, sizeof(zWord));
+  migrate_token(&zStatement, zWord, sizeof(zWord));
   for (i = 0; i < ArraySize(azForbidden); i++) {
     if (sqlite3_stricmp(zWord, azForbidden[i]) == 0) return 1;
   }
@@ -81,14 +79,14 @@ static void dropped_name(const char *zStatement, char *zName, int nName) {
   char zWord[32];
   int bRows;
   zName[0] = 0;
-  next_token(&zStatement, zWord, sizeof(zWord));
+  migrate_token(&zStatement, zWord, sizeof(zWord));
   if (sqlite3_stricmp(zWord, "DROP")) return;
-  next_token(&zStatement, zWord, sizeof(zWord)); /* the kind */
+  migrate_token(&zStatement, zWord, sizeof(zWord)); /* the kind */
   bRows = sqlite3_stricmp(zWord, "TRIGGER") && sqlite3_stricmp(zWord, "VIEW");
-  next_token(&zStatement, zName, nName);
+  migrate_token(&zStatement, zName, nName);
   if (sqlite3_stricmp(zName, "IF") == 0) {
-    next_token(&zStatement, zWord, sizeof(zWord)); /* EXISTS */
-    next_token(&zStatement, zName, nName);
+    migrate_token(&zStatement, zWord, sizeof(zWord)); /* EXISTS */
+    migrate_token(&zStatement, zName, nName);
   }
   if (!bRows && sqlite3_strnicmp(zName, "steward_", 8) == 0) zName[0] = 0;
 }
@@ -98,7 +96,7 @@ static int json_has_name(StewardCall *c, const char *zMade, const char *zName) {
 }
 
 /* Fail with the engine's text, naming the step. */
-static void fail_step(StewardCall *c, const MigrateStep *pStep, int rc) {
+void migrate_fail_step(StewardCall *c, const MigrateStep *pStep, int rc) {
   char *zMsg;
   if ((rc & 0xff) != SQLITE_ERROR && (rc & 0xff) != SQLITE_CONSTRAINT) {
     steward_fail_db(c, rc);
@@ -112,8 +110,8 @@ static void fail_step(StewardCall *c, const MigrateStep *pStep, int rc) {
 }
 
 /* Run one prepared statement of a script. */
-static void run_statement(StewardCall *c, const MigrateStep *pStep,
-                          sqlite3_stmt *pStmt) {
+void migrate_run_statement(StewardCall *c, const MigrateStep *pStep,
+                           sqlite3_stmt *pStmt) {
   int rc;
   if (ends_transaction(sqlite3_sql(pStmt))) {
     steward_fail(c, STEWARD_INVALID_ARGUMENT,
@@ -126,22 +124,22 @@ static void run_statement(StewardCall *c, const MigrateStep *pStep,
   do {
     rc = sqlite3_step(pStmt);
   } while (rc == SQLITE_ROW);
-  if (rc != SQLITE_DONE) fail_step(c, pStep, rc);
+  if (rc != SQLITE_DONE) migrate_fail_step(c, pStep, rc);
 }
 
 /* Run a script; of its DROPs only those of names in zMade, unless NULL. */
-static void run_script(StewardCall *c, const MigrateStep *pStep,
+void migrate_run_script(StewardCall *c, const MigrateStep *pStep,
                        const char *zScript, const char *zMade) {
   while (c->rc == SQLITE_OK && zScript[0]) {
     sqlite3_stmt *pStmt = NULL;
     char zName[200];
     int rc = sqlite3_prepare_v2(c->db, zScript, -1, &pStmt, &zScript);
     if (rc) {
-      fail_step(c, pStep, rc);
+      migrate_fail_step(c, pStep, rc);
     } else if (pStmt) {
       dropped_name(sqlite3_sql(pStmt), zName, sizeof(zName));
       if (zMade == NULL || zName[0] == 0 || json_has_name(c, zMade, zName)) {
-        run_statement(c, pStep, pStmt);
+        migrate_run_statement(c, pStep, pStmt);
       }
     }
     sqlite3_finalize(pStmt);
@@ -168,7 +166,7 @@ static void hash_row(XXH64_state_t *pState, sqlite3_stmt *pRow) {
 }
 
 /* "<rows>:<hash>" of the first nMax + 1 rows of a table; caller frees. */
-static char *table_digest(StewardCall *c, const char *zTable, int nMax) {
+char *migrate_table_digest(StewardCall *c, const char *zTable, int nMax) {
   XXH64_state_t state;
   sqlite3_stmt *pRow = steward_prepare(c, "SELECT * FROM main.\"%w\" LIMIT %d",
                                        zTable, nMax + 1);
@@ -189,7 +187,7 @@ static char *seeded_rows(StewardCall *c, const char *zMade) {
   char *zSeeded = steward_mprintf(c, "{}");
   while (steward_next(c, pTable)) {
     const char *zTable = steward_column(c, pTable, 0);
-    char *zDigest = table_digest(c, zTable, 1000);
+    char *zDigest = migrate_table_digest(c, zTable, 1000);
     if (zDigest && strncmp(zDigest, "0:", 2)) {
       char *zNew = steward_text(c, SQL_migrate_json_set, "ttt", zSeeded, zTable,
                                 zDigest);
@@ -237,6 +235,13 @@ static void check_fit(StewardCall *c, const MigrateStep *pStep,
   sqlite3_free(zList);
 }
 
+/* Make again what a step of the library made and somebody dropped: its script
+** adds only what is missing. */
+void migrate_step_repair(StewardCall *c, const MigrateStep *pStep) {
+  if (c->rc) return;
+  migrate_run_script(c, pStep, pStep->zUp, NULL);
+}
+
 /* Apply one step.  pExpected has seen the steps before it; NULL for a user's
 ** step. */
 void migrate_step_up(StewardCall *c, const MigrateStep *pStep,
@@ -245,80 +250,10 @@ void migrate_step_up(StewardCall *c, const MigrateStep *pStep,
   if (c->rc) return;
   if (pExpected) check_fit(c, pStep, pExpected, &zNotes);
   zBefore = steward_text(c, SQL_migrate_objects, "");
-  run_script(c, pStep, pStep->zUp, NULL);
+  migrate_run_script(c, pStep, pStep->zUp, NULL);
   zMade = steward_text(c, SQL_migrate_objects_since, "t", zBefore);
   write_bookkeeping(c, pStep, zMade, zNotes);
   sqlite3_free(zBefore);
   sqlite3_free(zMade);
   sqlite3_free(zNotes);
-}
-
-/*************************************************************************
-** Down
-*/
-
-/* Would dropping zTable lose rows that its step did not put in? */
-static int table_would_lose(StewardCall *c, const char *zTable,
-                            const char *zSeeded) {
-  static const char *const azOwn[] = {"steward_sets", "steward_migrations"};
-  char *zWas, *zIs;
-  int i, bLose;
-  for (i = 0; i < ArraySize(azOwn); i++) {
-    if (strcmp(azOwn[i], zTable) == 0) return 0;
-  }
-  if (!steward_exec_int(c, 0,
-                        "SELECT 1 FROM main.sqlite_schema"
-                        " WHERE type = 'table' AND name = %Q",
-                        zTable)) {
-    return 0; /* dropped by hand */
-  }
-  zWas = steward_text(c, SQL_migrate_json_get, "tt", zSeeded, zTable);
-  zIs = table_digest(c, zTable, 1000);
-  bLose = zIs && strncmp(zIs, "0:", 2) && (zWas == NULL || strcmp(zWas, zIs));
-  sqlite3_free(zWas);
-  sqlite3_free(zIs);
-  return bLose;
-}
-
-/* Append the tables, with their counts, whose rows the step down would lose. */
-void migrate_step_loss(StewardCall *c, const MigrateStep *pStep,
-                       sqlite3_str *pList) {
-  char *zMade, *zSeeded;
-  sqlite3_stmt *pTable;
-  if (c->rc) return;
-  zMade = steward_text(c, SQL_migrate_made, "ti", pStep->zSet, pStep->iVersion);
-  zSeeded =
-      steward_text(c, SQL_migrate_seeded, "ti", pStep->zSet, pStep->iVersion);
-  pTable = steward_query(c, SQL_migrate_made_tables, "t", zMade);
-  while (steward_next(c, pTable)) {
-    const char *zTable = steward_column(c, pTable, 0);
-    if (!table_would_lose(c, zTable, zSeeded)) continue;
-    sqlite3_str_appendf(
-        pList, "%s%s (%lld rows)", sqlite3_str_length(pList) ? ", " : "",
-        zTable,
-        steward_exec_int(c, 0, "SELECT count(*) FROM main.\"%w\"", zTable));
-  }
-  steward_give(c, SQL_migrate_made_tables, pTable);
-  sqlite3_free(zMade);
-  sqlite3_free(zSeeded);
-}
-
-static void forget_step(StewardCall *c, const MigrateStep *pStep) {
-  int iBelow = pStep->iVersion - 1;
-  if (strcmp(pStep->zSet, "core") == 0 && iBelow == 0) return;
-  steward_run(c, SQL_migrate_forget, "ti", pStep->zSet, pStep->iVersion);
-  steward_run(c, iBelow ? SQL_migrate_set_back : SQL_migrate_set_remove, "ti",
-              pStep->zSet, iBelow);
-}
-
-/* Take one applied step back; its script drops only what the step made. */
-void migrate_step_down(StewardCall *c, const MigrateStep *pStep) {
-  char *zMade;
-  if (c->rc) return;
-  zMade = steward_text(c, SQL_migrate_made, "ti", pStep->zSet, pStep->iVersion);
-  if (c->rc == SQLITE_OK) {
-    run_script(c, pStep, pStep->zDown, pStep->bUser ? NULL : zMade);
-  }
-  forget_step(c, pStep);
-  sqlite3_free(zMade);
 }

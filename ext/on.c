@@ -116,7 +116,8 @@ static void check_uninstall(StewardCall *c) {
   sqlite3_stmt *pName = steward_query(c, SQL_migrate_installed, "");
   char *zList;
   while (steward_next(c, pName)) {
-    migrate_set_loss(c, steward_column(c, pName, 0), 0, pList);
+    const char *zSet = steward_column(c, pName, 0);
+    if (migrate_is_builtin(zSet)) migrate_set_loss(c, zSet, 0, pList);
   }
   steward_give(c, SQL_migrate_installed, pName);
   zList = sqlite3_str_finish(pList);
@@ -136,7 +137,7 @@ static int remove_sets(StewardCall *c) {
   while (migrate_builtin_set(n)) n++;
   steward_run(c, SQL_on_forget_user_sets, "");
   for (i = n - 1; i >= 0 && c->rc == SQLITE_OK; i--) {
-    nDone += migrate_set_down(c, migrate_builtin_set(i), 0);
+    nDone += migrate_set_down(c, migrate_builtin_set(i), 0, 1);
   }
   return nDone;
 }

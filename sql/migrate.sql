@@ -1,15 +1,22 @@
 -- set: none
 -- name: migrate_objects
--- The objects of main, before a step.
-SELECT json_group_array(type || ':' || name) FROM main.sqlite_schema;
+-- The objects of main, before a step, and where the tables begin.
+SELECT json_group_array(value)
+  FROM (SELECT type || ':' || name AS value FROM main.sqlite_schema
+         UNION ALL
+        SELECT 'at ' || rootpage FROM main.sqlite_schema
+         WHERE type = 'table' AND rootpage > 0);
 
 -- name: migrate_objects_since
--- What a step made: the objects that were not there before, in order.
+-- What a step made: the objects that were not there before, in order.  A table
+-- that it renamed begins where it did.
 SELECT json_group_array(json_object('type', type, 'name', name,
                                     'table', tbl_name))
   FROM main.sqlite_schema
  WHERE sql IS NOT NULL
-   AND type || ':' || name NOT IN (SELECT value FROM json_each(?1));
+   AND type || ':' || name NOT IN (SELECT value FROM json_each(?1))
+   AND NOT (type = 'table'
+            AND 'at ' || rootpage IN (SELECT value FROM json_each(?1)));
 
 -- name: migrate_made_has
 -- Did the step make an object of this name?
@@ -139,6 +146,24 @@ SELECT group_concat(json_extract(j.value, '$.type') || ' ' ||
    AND NOT EXISTS (SELECT 1 FROM main.sqlite_schema AS s
                     WHERE s.type = json_extract(j.value, '$.type')
                       AND s.name = json_extract(j.value, '$.name'));
+
+-- name: migrate_damaged
+-- Is a table or view gone that step ?2 (NULL: any step) of the set made?  An
+-- index or trigger may have been dropped on purpose.
+-- set: core
+SELECT EXISTS (
+  SELECT 1 FROM main.steward_migrations AS m, json_each(m.made) AS j
+   WHERE m.set_name = ?1 AND m.version = coalesce(?2, m.version)
+     AND json_extract(j.value, '$.type') IN ('table', 'view')
+     AND NOT EXISTS (SELECT 1 FROM main.sqlite_schema AS s
+                      WHERE s.type = json_extract(j.value, '$.type')
+                        AND s.name = json_extract(j.value, '$.name')));
+
+-- name: migrate_maker
+-- The set whose step made the table ?1.
+-- set: core
+SELECT m.set_name FROM main.steward_migrations AS m, json_each(m.made) AS j
+ WHERE json_extract(j.value, '$.name') = ?1 LIMIT 1;
 
 -- name: migrate_notes
 -- What a step found and left, as one text.

@@ -137,22 +137,32 @@ static void check_storage(StewardCall *c, Check *k) {
       nFree, zTemp);
 }
 
-/* Are the installed sets at their newest step, with unchanged texts? */
+/* Are the installed sets at their newest step, with unchanged texts, and all
+** there? */
 static void check_migrations(StewardCall *c, Check *k) {
-  i64 nPending = 0, nDrift = 0;
+  i64 nPending = 0, nDrift = 0, nGone = 0;
+  char *zMend = NULL;
   if (steward_installed(c, "core")) {
     sqlite3_stmt *pRow = steward_query(c, SQL_health_migrations, "");
     if (steward_next(c, pRow)) {
       nPending = sqlite3_column_int64(pRow, 0);
       nDrift = sqlite3_column_int64(pRow, 1);
+      nGone = sqlite3_column_int64(pRow, 2);
+      zMend = nGone ? steward_mprintf(c, ",\"sql\":\"SELECT migrate_up('%s')\"",
+                                      steward_column(c, pRow, 3))
+              : nPending + nDrift
+                  ? steward_mprintf(
+                        c, ",\"sql\":\"SELECT * FROM migrate_status\"")
+                  : NULL;
     }
     steward_give(c, SQL_health_migrations, pRow);
   }
-  k->rValue = (double)(nPending + nDrift);
-  k->zStatus = nPending + nDrift ? "warning" : "healthy";
+  k->rValue = (double)(nPending + nDrift + nGone);
+  k->zStatus = nGone ? "critical" : nPending + nDrift ? "warning" : "healthy";
   k->zDetails = steward_mprintf(
-      c, "{\"pending\":%lld,\"drifted\":%lld%s}", nPending, nDrift,
-      nPending + nDrift ? ",\"sql\":\"SELECT * FROM migrate_status\"" : "");
+      c, "{\"pending\":%lld,\"drifted\":%lld,\"missing\":%lld%s}", nPending,
+      nDrift, nGone, zMend ? zMend : "");
+  sqlite3_free(zMend);
 }
 
 static const struct {

@@ -45,28 +45,46 @@ int steward_installed(StewardCall *c, const char *zSet) {
   return (int)steward_int(c, SQL_set_installed, 0, "t", zSet);
 }
 
-/* Is the set missing?  Asked after a statement failed, so with a call of its
-** own; an error while asking means "not known to be missing". */
-static int set_missing(StewardCall *c) {
-  StewardCall probe;
-  int bMissing;
-  memset(&probe, 0, sizeof(probe));
-  probe.p = c->p;
-  probe.db = c->db;
-  probe.zFunc = c->zFunc;
-  bMissing = !steward_installed(&probe, c->zSet) && probe.rc == SQLITE_OK;
-  sqlite3_free(probe.zErr);
-  return bMissing;
-}
-
 static void fail_not_installed(StewardCall *c) {
   steward_fail(c, STEWARD_NOT_INSTALLED,
                "set '%s' is not installed: SELECT migrate_up('%s')", c->zSet,
                c->zSet);
 }
 
+/* A statement found no table.  Is the set missing, or was the table dropped
+** behind the library's back?  Asked with a call of its own; 1 when c has failed
+** with the reason. */
+static int fail_no_table(StewardCall *c, const char *zTable) {
+  StewardCall probe;
+  char *zMaker = NULL;
+  memset(&probe, 0, sizeof(probe));
+  probe.p = c->p;
+  probe.db = c->db;
+  probe.zFunc = c->zFunc;
+  if (strncmp(zTable, "main.", 5) == 0) zTable += 5;
+  if (!steward_installed(&probe, c->zSet)) {
+    if (probe.rc == SQLITE_OK) fail_not_installed(c);
+  } else {
+    zMaker = steward_text(&probe, SQL_migrate_maker, "t", zTable);
+  }
+  if (zMaker) {
+    steward_fail(c, STEWARD_NOT_INSTALLED,
+                 "table %s of set '%s' has been dropped: SELECT "
+                 "migrate_up('%s') makes it again, empty",
+                 zTable, zMaker, zMaker);
+  }
+  sqlite3_free(zMaker);
+  sqlite3_free(probe.zErr);
+  return c->rc != SQLITE_OK;
+}
+
+
 static void fail_busy(StewardCall *c) {
-  if (c->eTxn == SQLITE_TXN_READ) {
+  if (sqlite3_extended_errcode(c->db) == SQLITE_BUSY_SNAPSHOT) {
+    steward_fail(c, STEWARD_BUSY,
+                 "another connection has committed since this read transaction "
+                 "began: end it (COMMIT or ROLLBACK), then call again");
+  } else if (c->eTxn == SQLITE_TXN_READ) {
     steward_fail(c, STEWARD_BUSY,
                  "another connection is writing, and inside a read "
                  "transaction this one cannot wait for it: call %s without "
@@ -112,8 +130,9 @@ void steward_fail_db(StewardCall *c, int rc) {
                  "%s: open the database for writing, or leave query_only off",
                  zMsg);
   } else if (rc == SQLITE_ERROR && c->zSet &&
-             strncmp(zMsg, "no such table: ", 15) == 0 && set_missing(c)) {
-    fail_not_installed(c);
+             strncmp(zMsg, "no such table: ", 15) == 0 &&
+             fail_no_table(c, zMsg + 15)) {
+    /* said */
   } else {
     steward_fail_rc(c, rc, "%s", zMsg);
   }
