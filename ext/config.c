@@ -173,6 +173,8 @@ static void set_database_clock(StewardCall *c, int bPin, i64 iMs) {
 ** Pin the connection's clock at a Unix time in milliseconds, for tests; NULL
 ** unpins it.  With {"database":true} the triggers of this database see the
 ** same time, also when another client fires them; only that needs the set.
+** That part belongs to the transaction, and stays until it is unpinned in the
+** same way: steward_info() shows it.  The connection's own does not roll back.
 ** Set: core
 ** Errors: "INVALID_ARGUMENT: steward_clock: ms must be an integer, got 'x'".
 ** Example: SELECT steward_clock(1700000000000); -- 1

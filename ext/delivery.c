@@ -303,9 +303,13 @@ static void check_published(StewardCall *c, i64 iPosition) {
 static i64 subscribe(StewardCall *c, const char *zConsumer, const char *zTopic,
                      int eKind, const SubscribeOptions *o) {
   static const char *const azPolicy[] = {"drop_oldest", "reject", "coalesce"};
-  int eStart = o->iAfter >= 0 ? 2 : (int)o->eStart;
+  int eStart = o->iAfter >= 0 ? 2 : o->eStart > 0 ? 1 : 0;
   i64 iDefault = steward_setting_int(c, "MAX_DELIVERY_QUEUE"), iId;
   int bRejected = 0;
+  if (o->eStart >= 0 && o->iAfter >= 0) {
+    steward_fail(c, STEWARD_INVALID_ARGUMENT,
+                 "options start and after both say where to begin: give one");
+  }
   if (o->ePolicy == POLICY_REJECT && eKind != KIND_TOPIC) {
     steward_fail(c, STEWARD_INVALID_ARGUMENT,
                  "policy reject needs an exact topic, got '%s'", zTopic);
@@ -357,7 +361,7 @@ static i64 subscribe(StewardCall *c, const char *zConsumer, const char *zTopic,
 static void delivery_subscribe(sqlite3_context *ctx, int argc,
                                sqlite3_value **argv) {
   StewardCall c;
-  SubscribeOptions options = {-1, 0, -1, POLICY_NONE};
+  SubscribeOptions options = {-1, -1, -1, POLICY_NONE};
   const char *zConsumer, *zTopic;
   int eKind;
   i64 iId = 0;

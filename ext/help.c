@@ -36,6 +36,7 @@ static void info_compile_options(sqlite3_str *pJson) {
 
 static void info_sets(StewardCall *c, sqlite3_str *pJson) {
   sqlite3_stmt *pRow = NULL;
+  i64 iClock = -1;
   int n = 0;
   sqlite3_str_appendall(pJson, "\"sets\":{");
   if (steward_installed(c, "core")) {
@@ -46,13 +47,20 @@ static void info_sets(StewardCall *c, sqlite3_str *pJson) {
                           sqlite3_column_int(pRow, 1));
     }
     steward_give(c, SQL_info_sets, pRow);
+    iClock = steward_int(c, SQL_config_get, -1, "t", "clock");
   }
-  sqlite3_str_appendall(pJson, "}");
+  sqlite3_str_appendall(pJson, "},\"database_clock\":");
+  if (iClock < 0) {
+    sqlite3_str_appendall(pJson, "null");
+  } else {
+    sqlite3_str_appendf(pJson, "%lld", iClock);
+  }
 }
 
 /* steward_info() -> JSON    directonly
 ** Versions of the library and of SQLite, the compile options that matter, the
-** sets installed in main, what is pinned, and whether main can be written.
+** sets installed in main, whether the connection's clock is pinned, and at what
+** time (Unix ms) that of the database, and whether main can be written.
 ** Example: SELECT json_extract(steward_info(), '$.steward'); -- 0.1.0
 **   SELECT json_extract(steward_info(), '$.clock_pinned'); -- 1
 */

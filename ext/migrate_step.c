@@ -129,7 +129,7 @@ void migrate_run_statement(StewardCall *c, const MigrateStep *pStep,
 
 /* Run a script; of its DROPs only those of names in zMade, unless NULL. */
 void migrate_run_script(StewardCall *c, const MigrateStep *pStep,
-                       const char *zScript, const char *zMade) {
+                        const char *zScript, const char *zMade) {
   while (c->rc == SQLITE_OK && zScript[0]) {
     sqlite3_stmt *pStmt = NULL;
     char zName[200];

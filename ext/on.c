@@ -91,7 +91,8 @@ static void steward_on(sqlite3_context *ctx, int argc, sqlite3_value **argv) {
 
 /* steward_off() -> INTEGER, always 1    directonly
 ** Undo what steward_on() and steward_clock() changed on this connection: the
-** clock runs again.  Tables and settings stay; see steward_uninstall().
+** clock runs again.  Tables, settings and a clock pinned in the database stay;
+** see steward_uninstall().
 ** Example: SELECT steward_off(); -- 1
 **   SELECT steward_now() > 1700000000000; -- 1
 */

@@ -1,4 +1,8 @@
 -- set: none
+-- name: is_json
+-- Is this text JSON?
+SELECT json_valid(?1);
+
 -- name: options_is_object
 -- Is the options argument a JSON object?
 SELECT CASE WHEN json_valid(?1) THEN json_type(?1) = 'object' END;

@@ -208,8 +208,8 @@ static i64 optional(StewardCall *c, sqlite3_value *v, const char *zName,
 **   HIDDEN max_rows INTEGER, HIDDEN max_bytes INTEGER, HIDDEN after INTEGER)
 **                                                                     table
 ** The consumer's next messages, in order of position over all its topics: at
-** most max_rows (100), ending before their payloads exceed max_bytes, behind
-** position `after` (default: what was acknowledged).  Reading changes nothing:
+** most max_rows (100), ending before their payloads exceed max_bytes (the first
+** comes in any case), behind position `after` (default: what was acknowledged).  Reading changes nothing:
 ** without an ack the same rows come again.  dropped: how many messages this
 ** consumer lost just before this row, between position dropped_from and it;
 ** more = 1 when others are waiting.
@@ -280,6 +280,10 @@ static i64 queue_insert(StewardCall *c, int argc, sqlite3_value **argv) {
   }
   if (sqlite3_value_type(argv[7]) != SQLITE_NULL) {
     zHeaders = steward_arg_text(c, argv[7], "headers", INT_MAX);
+    if (c->rc == SQLITE_OK && !steward_int(c, SQL_is_json, 0, "t", zHeaders)) {
+      steward_fail(c, STEWARD_INVALID_ARGUMENT,
+                   "headers must be JSON, got '%s'", zHeaders);
+    }
   }
   return delivery_append(c, zTopic, argv[6], zKey, zHeaders);
 }

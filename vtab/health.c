@@ -148,12 +148,12 @@ static void check_migrations(StewardCall *c, Check *k) {
       nPending = sqlite3_column_int64(pRow, 0);
       nDrift = sqlite3_column_int64(pRow, 1);
       nGone = sqlite3_column_int64(pRow, 2);
-      zMend = nGone ? steward_mprintf(c, ",\"sql\":\"SELECT migrate_up('%s')\"",
-                                      steward_column(c, pRow, 3))
-              : nPending + nDrift
-                  ? steward_mprintf(
-                        c, ",\"sql\":\"SELECT * FROM migrate_status\"")
-                  : NULL;
+      zMend =
+          nGone ? steward_mprintf(c, ",\"sql\":\"SELECT migrate_up('%s')\"",
+                                  steward_column(c, pRow, 3))
+          : nPending + nDrift
+              ? steward_mprintf(c, ",\"sql\":\"SELECT * FROM migrate_status\"")
+              : NULL;
     }
     steward_give(c, SQL_health_migrations, pRow);
   }

@@ -118,34 +118,45 @@ void steward_fail_rc(StewardCall *c, int rc, const char *zFmt, ...) {
   va_end(ap);
 }
 
-/* Levenshtein distance of two short words, ignoring case; large when either
-** is longer than the table. */
+static int same_letter(char a, char b) {
+  return sqlite3_strnicmp(&a, &b, 1) == 0;
+}
+
+static int smaller(int a, int b) {
+  return a < b ? a : b;
+}
+
+/* Edits between two short words, ignoring case: letters put in, left out,
+** changed, or exchanged with their neighbour; large when either is longer than
+** the table. */
 static int word_distance(const char *zA, const char *zB) {
-  int aRow[48];
+  int aRow[3][48]; /* of the last three letters of zA */
   int nA = (int)strlen(zA), nB = (int)strlen(zB);
   int i, j;
   if (nA >= 48 || nB >= 48) return 1000;
-  for (j = 0; j <= nB; j++) aRow[j] = j;
+  for (j = 0; j <= nB; j++) aRow[0][j] = j;
   for (i = 1; i <= nA; i++) {
-    int iDiagonal = aRow[0];
-    aRow[0] = i;
+    int *aHere = aRow[i % 3], *aAbove = aRow[(i + 2) % 3];
+    aHere[0] = i;
     for (j = 1; j <= nB; j++) {
-      int bSame = sqlite3_strnicmp(zA + i - 1, zB + j - 1, 1) == 0;
-      int iBest = iDiagonal + (bSame ? 0 : 1);
-      iDiagonal = aRow[j];
-      if (aRow[j] + 1 < iBest) iBest = aRow[j] + 1;
-      if (aRow[j - 1] + 1 < iBest) iBest = aRow[j - 1] + 1;
-      aRow[j] = iBest;
+      int bSame = same_letter(zA[i - 1], zB[j - 1]);
+      aHere[j] =
+          smaller(aAbove[j - 1] + !bSame, 1 + smaller(aAbove[j], aHere[j - 1]));
+      if (i > 1 && j > 1 && same_letter(zA[i - 1], zB[j - 2]) &&
+          same_letter(zA[i - 2], zB[j - 1])) {
+        aHere[j] = smaller(aHere[j], 1 + aRow[(i + 1) % 3][j - 2]);
+      }
     }
   }
-  return aRow[nB];
+  return aRow[nA % 3][nB];
 }
 
-/* The known word nearest to zWord, or NULL when none is near. */
+/* The known word nearest to zWord, or NULL when none is near: a guess at every
+** word would be worse than none. */
 const char *steward_nearest(const char *zWord, const char *const *azKnown,
                             int nKnown) {
   const char *zBest = NULL;
-  int iBest = (int)strlen(zWord) / 2 + 2;
+  int iBest = 2 + ((int)strlen(zWord) - 2) / 4;
   int i;
   for (i = 0; i < nKnown; i++) {
     int iDistance = word_distance(zWord, azKnown[i]);

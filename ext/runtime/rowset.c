@@ -233,7 +233,8 @@ static char operator_token(int op) {
 }
 
 /* Hand the hidden arguments over; SQLITE_CONSTRAINT when one that the caller
-** gave cannot be used in this plan, or a required one is missing. */
+** gave cannot be used in this plan.  A required one that nobody gave is a plan,
+** too, "M<argument>", whose execution says so. */
 static int plan_arguments(const StewardVtab *pTab, sqlite3_index_info *pInfo,
                           sqlite3_str *pPlan, int *pnArgv) {
   int iFirst = pTab->nColumn - pTab->pTable->nArg;
@@ -253,10 +254,31 @@ static int plan_arguments(const StewardVtab *pTab, sqlite3_index_info *pInfo,
       pInfo->aConstraintUsage[iFound].omit = 1;
       sqlite3_str_appendf(pPlan, "A%d ", iArg);
     } else if (iArg < pTab->pTable->nRequired) {
-      return SQLITE_CONSTRAINT;
+      sqlite3_str_appendf(pPlan, "M%d ", iArg);
     }
   }
   return SQLITE_OK;
+}
+
+static void fail_missing_argument(StewardCall *c, const StewardVtab *pTab,
+                                  int iArg) {
+  int i, iFirst = pTab->nColumn - pTab->pTable->nArg;
+  sqlite3_str *pList = sqlite3_str_new(c->db);
+  char *zList;
+  for (i = 0; i < pTab->pTable->nArg; i++) {
+    sqlite3_str_appendf(pList, "%s%s",
+                        i == pTab->pTable->nRequired ? " [, "
+                        : i                          ? ", "
+                                                     : "",
+                        pTab->azColumn[iFirst + i]);
+  }
+  if (i > pTab->pTable->nRequired) sqlite3_str_appendall(pList, "]");
+  zList = sqlite3_str_finish(pList);
+  if (zList == NULL) steward_fail_nomem(c);
+  steward_fail(c, STEWARD_INVALID_ARGUMENT,
+               "argument %s is missing: SELECT * FROM %s(%s)",
+               pTab->azColumn[iFirst + iArg], pTab->pTable->zName, zList);
+  sqlite3_free(zList);
 }
 
 /* Push comparisons on declared columns; how many. */
@@ -298,11 +320,13 @@ static int rowsetBestIndex(sqlite3_vtab *pBase, sqlite3_index_info *pInfo) {
   sqlite3_str *pPlan = sqlite3_str_new(pTab->p->db);
   int nArgv = 0, nPushed = 0, i;
   int rc = plan_arguments(pTab, pInfo, pPlan, &nArgv);
+  int bMissing =
+      sqlite3_str_length(pPlan) && sqlite3_str_value(pPlan)[0] == 'M';
   if (rc == SQLITE_OK && pTab->pTable->xRows == NULL) {
     nPushed = plan_constraints(pTab, pInfo, pPlan, &nArgv);
     plan_order(pTab, pInfo, pPlan);
   }
-  pInfo->estimatedCost = 1000000.0;
+  pInfo->estimatedCost = bMissing ? 1e100 : 1000000.0;
   for (i = 0; i < nPushed && i < 3; i++) pInfo->estimatedCost /= 50.0;
   pInfo->estimatedRows = (i64)pInfo->estimatedCost;
   /* an empty plan is NULL as well, so want of memory is asked for */
@@ -454,6 +478,7 @@ static int rowsetFilter(sqlite3_vtab_cursor *pBase, int idxNum,
     pCur->bEof = 1;
     return steward_close_table(&c, pBase->pVtab);
   }
+  if (zPlan && *zPlan == 'M') fail_missing_argument(&c, pTab, atoi(zPlan + 1));
   take_arguments(&c, pCur, zPlan, argv);
   if (c.rc == SQLITE_OK && pTable->xRows) {
     pTable->xRows(&c, &pCur->rows, pTable->nArg, pCur->apArg);

@@ -78,7 +78,6 @@ static int fail_no_table(StewardCall *c, const char *zTable) {
   return c->rc != SQLITE_OK;
 }
 
-
 static void fail_busy(StewardCall *c) {
   if (sqlite3_extended_errcode(c->db) == SQLITE_BUSY_SNAPSHOT) {
     steward_fail(c, STEWARD_BUSY,

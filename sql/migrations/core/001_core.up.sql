@@ -140,8 +140,15 @@ BEGIN
     WHEN typeof(NEW.topic) <> 'text' OR instr(NEW.topic, '*')
       OR length(CAST(NEW.topic AS BLOB)) > 200
     THEN RAISE(ABORT, 'steward_log: a topic is a text of at most 200 bytes without *')
-    WHEN typeof(NEW.published_at) NOT IN ('integer', 'null')
+    WHEN NEW.headers IS NOT NULL AND NOT json_valid(NEW.headers)
+    THEN RAISE(ABORT, 'steward_log: headers are JSON')
+    WHEN NEW.published_at IS NOT NULL
+      AND (typeof(NEW.published_at) <> 'integer' OR NEW.published_at < 0)
     THEN RAISE(ABORT, 'steward_log: published_at is Unix milliseconds, or left out')
+    WHEN NEW.published_at IS NOT NULL AND NEW.published_at > 86400000 + coalesce(
+      (SELECT value FROM steward_config WHERE name = 'clock'),
+      CAST(round((julianday('now') - 2440587.5) * 86400000) AS INTEGER))
+    THEN RAISE(ABORT, 'steward_log: published_at is more than a day ahead, and the log would never pass it by age')
   END;
   INSERT INTO steward_messages(topic, number, key, payload, headers,
                                published_at)
