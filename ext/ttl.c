@@ -12,8 +12,8 @@
 **     SELECT ttl_sweep('sessions');
 **
 ** A row is expired at the instant itself: expires_at <= now.  Text is compared
-** as the time it says, not as text: an index on an expression, so that forms may
-** be mixed, and what is no time never expires.
+** as the time it says, not as text: an index on an expression, so that forms
+** may be mixed, and what is no time never expires.
 */
 #include <string.h>
 

@@ -209,7 +209,8 @@ static i64 optional(StewardCall *c, sqlite3_value *v, const char *zName,
 **                                                                     table
 ** The consumer's next messages, in order of position over all its topics: at
 ** most max_rows (100), ending before their payloads exceed max_bytes (the first
-** comes in any case), behind position `after` (default: what was acknowledged).  Reading changes nothing:
+** comes in any case), behind position `after` (default: what was
+** acknowledged).  Reading changes nothing:
 ** without an ack the same rows come again.  dropped: how many messages this
 ** consumer lost just before this row, between position dropped_from and it;
 ** more = 1 when others are waiting.
