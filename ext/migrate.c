@@ -362,8 +362,9 @@ static int set_arguments(sqlite3_context *ctx, const char *zFunc, int argc,
 ** takes part in that.  Nothing pending: 0, without a lock.  Tables that exist
 ** already are adopted when they fit: what is missing is added, and a later
 ** migrate_down() removes only what was added.  A table or view that an earlier
-** call made and somebody dropped since is made again, empty.  While another process migrates,
-** this one waits for setting migrate_lock_ms on top of its busy timeout.
+** call made and somebody dropped since is made again, empty.  While another
+** process migrates, this one waits for setting migrate_lock_ms on top of its
+** busy timeout.
 ** Errors: "NOT_FOUND: migrate_up: no set 'X': did you mean 'Y'?";
 **   "CONFLICT: migrate_up: what this database already has does not fit step N
 **   (name) of set 'X': ...: alter or rename it first"; NOT_INSTALLED when a
@@ -474,7 +475,8 @@ static void check_loss(StewardCall *c, const char *zSet, int iTarget) {
 ** Errors: "CONFLICT: migrate_down: set 'X' down to version N would lose the
 **   rows of t (3 rows): save them, or SELECT migrate_down('X', N, 'force')";
 **   "CONFLICT: migrate_down: step 2 (fill) of set 'X' would lose 3 rows by its
-**   statement DELETE FROM t: save them, or SELECT migrate_down('X', 1, 'force')";
+**   statement DELETE FROM t: save them, or SELECT migrate_down('X', 1,
+**   'force')";
 **   "CONFLICT: migrate_down: the sets X, Y stand on core: take them down
 **   first"; NOT_FOUND for an unknown set.
 ** Source: the rollbacks of seeds 000, 001 and 002.
