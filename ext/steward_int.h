@@ -149,6 +149,11 @@ struct Steward {
   StewardForm *pForm; /* kept forms, the last used first, see form.c */
   sqlite3_stmt *aStmt[SQL_COUNT]; /* cached statements, see stmt.c */
   unsigned aRuns[SQL_COUNT];      /* how often each was taken */
+  struct {                        /* others of statements that run already */
+    enum StewardSqlId id;
+    sqlite3_stmt *pStmt;
+  } aSpare[8];
+  unsigned nSpare;
   StewardClock clock;
   unsigned nAppend;  /* messages published on this connection, see log.c */
   unsigned nPublish; /* the same by delivery.c */
@@ -337,6 +342,8 @@ struct StewardTable {
 int steward_register_table(Steward *p, const StewardTable *pTable);
 int steward_register_tables(Steward *p, const StewardTable *aTable, int n);
 void steward_row(StewardCall *c, StewardRows *r, const char *zFmt, ...);
+void steward_rows_from(StewardRows *r, enum StewardSqlId id,
+                       sqlite3_stmt *pStmt);
 int steward_row_count(const StewardRows *r);
 void steward_row_set(StewardRows *r, int iRow, int iCol, i64 iValue);
 

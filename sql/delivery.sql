@@ -264,34 +264,39 @@ SELECT s.topic, s.kind, s.pattern_id, s.policy,
                          WHERE k.consumer = ?1) AS f) AS b) AS s;
 
 -- name: delivery_rows hot
--- The messages of a topic from a number on, in order.
+-- At most ?6 messages of a topic from number ?2 on, in order.  ?3 and ?4: how
+-- many were lost before the first, and from which position; ?5: more are
+-- waiting.
 SELECT m.position, m.number, m.topic, m.key, m.payload, m.headers,
-       m.published_at, m.number AS place
+       m.published_at, iif(m.number = ?2, ?3, 0), iif(m.number = ?2, ?4, NULL),
+       ?5, m.number AS place
   FROM main.steward_messages AS m INDEXED BY steward_messages_number
  WHERE m.topic = ?1 AND m.number >= ?2
- ORDER BY m.number;
+ ORDER BY m.number LIMIT ?6;
 
 -- name: delivery_rows_pattern hot
--- The messages of a pattern from a number on, in order.
+-- The same of a pattern.
 SELECT m.position, m.number, m.topic, m.key, m.payload, m.headers,
-       m.published_at, n.number AS place
+       m.published_at, iif(n.number = ?2, ?3, 0), iif(n.number = ?2, ?4, NULL),
+       ?5, n.number AS place
   FROM main.steward_pattern_numbers AS n
  CROSS JOIN main.steward_messages AS m ON m.position = n.position
  WHERE n.pattern_id = ?1 AND n.number >= ?2
- ORDER BY n.number;
+ ORDER BY n.number LIMIT ?6;
 
 -- name: delivery_rows_all hot
--- All messages from a position on, in order.
+-- The same of everything.
 SELECT m.position, m.number, m.topic, m.key, m.payload, m.headers,
-       m.published_at, m.position AS place
+       m.published_at, iif(m.position = ?2, ?3, 0),
+       iif(m.position = ?2, ?4, NULL), ?5, m.position AS place
   FROM main.steward_messages AS m
  WHERE m.position >= ?2 AND ?1 IS NULL
- ORDER BY m.position;
+ ORDER BY m.position LIMIT ?6;
 
 -- name: delivery_keys hot
 -- Of ?3 messages of a topic from number ?2 on, the newest of each key.
 SELECT m.position, m.number, m.topic, m.key, m.payload, m.headers,
-       m.published_at, m.number AS place
+       m.published_at, NULL, NULL, NULL, m.number AS place
   FROM (SELECT w.position, max(w.number)
           FROM (SELECT l.position, l.number, l.key
                   FROM main.steward_messages AS l
@@ -305,7 +310,7 @@ SELECT m.position, m.number, m.topic, m.key, m.payload, m.headers,
 -- name: delivery_keys_pattern hot
 -- The same of a pattern, the newest of each topic and key.
 SELECT m.position, m.number, m.topic, m.key, m.payload, m.headers,
-       m.published_at, k.number AS place
+       m.published_at, NULL, NULL, NULL, k.number AS place
   FROM (SELECT w.position, max(w.number) AS number
           FROM (SELECT n.position, n.number, l.topic, l.key
                   FROM main.steward_pattern_numbers AS n
@@ -320,7 +325,7 @@ SELECT m.position, m.number, m.topic, m.key, m.payload, m.headers,
 -- name: delivery_keys_all hot
 -- The same of everything.
 SELECT m.position, m.number, m.topic, m.key, m.payload, m.headers,
-       m.published_at, m.position AS place
+       m.published_at, NULL, NULL, NULL, m.position AS place
   FROM (SELECT max(w.position) AS position
           FROM (SELECT l.position, l.topic, l.key
                   FROM main.steward_messages AS l

@@ -1,7 +1,7 @@
 /*
 ** bench.c - what the library's statements cost beside bare SQL.
 **
-**     bench steward.so [quick] [--json FILE]
+**     bench steward.so [quick] [--case TEXT] [--json FILE]
 **
 ** A case has two sides, A (the library) and B (what it is compared with), both
 ** prepared in one process and run alternately in small blocks.  The ratio of
@@ -22,6 +22,7 @@ static const char *zLibrary;
 static char zTrivial[400];
 static char zFile[64];
 static int nSample = 101;
+static const char *zOnly = ""; /* run the cases whose names contain this */
 static FILE *pJson;
 static int nPrinted;
 
@@ -261,6 +262,65 @@ static const Case aCase[] = {
      "SELECT value FROM steward_config WHERE name = 'log_max_rows'", 1, 100},
 };
 
+/* A consumer's round: take 100 messages, read what they say, acknowledge them.
+** Both sides look the place up by name, read a keyed range, and move it. */
+static double consume(sqlite3 *db, sqlite3_stmt *pNext, sqlite3_stmt *pAck,
+                      int nOp) {
+  double t = now_us();
+  while (nOp-- > 0) {
+    sqlite3_int64 iLast = 0;
+    int nRow = 0;
+    while (sqlite3_step(pNext) == SQLITE_ROW) {
+      iLast = sqlite3_column_int64(pNext, 0);
+      if (sqlite3_column_text(pNext, 1)) nRow++;
+    }
+    sqlite3_reset(pNext);
+    if (nRow != 100) die(db, "fewer than 100 messages");
+    sqlite3_bind_int64(pAck, 1, iLast);
+    block(db, pAck, 1);
+  }
+  return (now_us() - t);
+}
+
+static void run_consume(const char *zName, const char *zSubscribe) {
+  enum { ROUNDS = 10 };
+  char *zSetup = sqlite3_mprintf(
+      BARE "CREATE UNIQUE INDEX bare_topic ON bare(topic, id);"
+           "CREATE TABLE place(consumer TEXT, topic TEXT, acked INTEGER,"
+           " PRIMARY KEY (consumer, topic)) WITHOUT ROWID;"
+           "INSERT INTO place VALUES ('w', 't', 0); %s" MESSAGES(
+               "120000") "INSERT INTO bare(topic, payload, at) SELECT topic, "
+                         "payload,"
+                         " published_at FROM steward_log;",
+      zSubscribe);
+  sqlite3 *db = open_fresh(zSetup);
+  sqlite3_stmt *pNextA =
+      prepare(db, "SELECT position, payload FROM delivery_next('w', 100)");
+  sqlite3_stmt *pAckA = prepare(db, "SELECT delivery_ack('w', ?)");
+  sqlite3_stmt *pNextB =
+      prepare(db, "SELECT id, payload FROM bare WHERE topic = 't' AND id >"
+                  " (SELECT acked FROM place WHERE consumer = 'w' AND topic ="
+                  " 't') ORDER BY id LIMIT 100");
+  sqlite3_stmt *pAckB = prepare(db, "UPDATE place SET acked = ? WHERE consumer"
+                                    " = 'w' AND topic = 't'");
+  double *aA = malloc(sizeof(double) * (size_t)nSample);
+  double *aB = malloc(sizeof(double) * (size_t)nSample);
+  int i;
+  for (i = 0; i < nSample; i++) {
+    aA[i] = consume(db, pNextA, pAckA, ROUNDS) / ROUNDS;
+    aB[i] = consume(db, pNextB, pAckB, ROUNDS) / ROUNDS;
+  }
+  report(zName, aA, aB, nSample);
+  sqlite3_finalize(pNextA);
+  sqlite3_finalize(pAckA);
+  sqlite3_finalize(pNextB);
+  sqlite3_finalize(pAckB);
+  sqlite3_free(zSetup);
+  free(aA);
+  free(aB);
+  sqlite3_close(db);
+}
+
 /* Loading: a fresh connection each time. */
 static double load_once(const char *zExtension) {
   sqlite3 *db = NULL;
@@ -374,6 +434,7 @@ int main(int argc, char **argv) {
   zLibrary = argc > 1 ? argv[1] : "build/steward.so";
   for (i = 2; i < argc; i++) {
     if (strcmp(argv[i], "quick") == 0) nSample = 15;
+    if (strcmp(argv[i], "--case") == 0 && i + 1 < argc) zOnly = argv[++i];
     if (strcmp(argv[i], "--json") == 0 && i + 1 < argc) {
       pJson = fopen(argv[++i], "w");
     }
@@ -389,12 +450,21 @@ int main(int argc, char **argv) {
   printf("%-46s %7s  %-14s %9s %9s\n", "case (A : B)", "A/B", "p10..p90",
          "A us", "B us");
   if (pJson) fprintf(pJson, "[");
-  run_load();
+  if (strstr("load", zOnly)) run_load();
   for (i = 0; i < (int)(sizeof(aCase) / sizeof(aCase[0])); i++) {
-    run_case(&aCase[i]);
+    if (strstr(aCase[i].zName, zOnly)) run_case(&aCase[i]);
   }
-  run_wake("wake across processes, NORMAL", "PRAGMA synchronous=NORMAL");
-  run_wake("wake across processes, FULL", "PRAGMA synchronous=FULL");
+  if (strstr("next of 100 + ack", zOnly)) {
+    run_consume("next of 100 + ack : keyed read + update",
+                "SELECT delivery_subscribe('w', 't', '{\"max_pending\":0}');");
+    run_consume("the same, one of two subscriptions",
+                "SELECT delivery_subscribe('w', 't', '{\"max_pending\":0}'),"
+                " delivery_subscribe('w', 'u');");
+  }
+  if (strstr("wake", zOnly)) {
+    run_wake("wake across processes, NORMAL", "PRAGMA synchronous=NORMAL");
+    run_wake("wake across processes, FULL", "PRAGMA synchronous=FULL");
+  }
   if (pJson) {
     fprintf(pJson, "]\n");
     fclose(pJson);

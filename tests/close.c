@@ -58,7 +58,9 @@ static const char *const azBetween[] = {
 
 static const char zUse[] =
     "SELECT delivery_publish('t', 1); SELECT steward_setting('log_max_rows');"
-    "SELECT delivery_subscribe('w', 't'); SELECT count(*) FROM"
+    "SELECT delivery_subscribe('w', 't', '{\"start\":\"earliest\"}');"
+    "SELECT delivery_publish('t', 2), delivery_publish('t', 3);"
+    "SELECT count(*) FROM"
     " delivery_next('w'); SELECT count(*) FROM migrate_status";
 
 static void close_after_changes(const char *zFile) {
@@ -86,6 +88,8 @@ static void close_twice(const char *zSql) {
   sqlite3_step(pStmt);
   check(sqlite3_close(db) == SQLITE_BUSY, "%s: the first close", zSql);
   expect_like(db, zUse, "");
+  check(sqlite3_step(pStmt) == SQLITE_ROW, "%s: goes on", zSql);
+  check(sqlite3_close(db) == SQLITE_BUSY, "%s: the second close", zSql);
   sqlite3_finalize(pStmt);
   expect_like(db, zUse, "");
   check_close(db, zSql);
@@ -100,12 +104,12 @@ static void close_in_transaction(void) {
 }
 
 /* sqlite3_close_v2 keeps the connection until the statement ends. */
-static void close_zombie(void) {
+static void close_zombie(const char *zSql) {
   sqlite3 *db = open_loaded(":memory:");
   sqlite3_stmt *pStmt = NULL;
   free(value(db, EXAMPLE_SETUP));
   free(value(db, zUse));
-  sqlite3_prepare_v2(db, "SELECT * FROM steward_help", -1, &pStmt, NULL);
+  sqlite3_prepare_v2(db, zSql, -1, &pStmt, NULL);
   sqlite3_step(pStmt);
   check(sqlite3_close_v2(db) == SQLITE_OK, "close_v2");
   check(sqlite3_step(pStmt) == SQLITE_ROW, "a zombie's statement goes on");
@@ -138,8 +142,13 @@ int main(int argc, char **argv) {
   close_twice("SELECT * FROM steward_help");
   close_twice("SELECT * FROM steward_statements");
   close_twice("SELECT * FROM steward_log");
+  close_twice("SELECT * FROM delivery_next('w')");
+  close_twice("SELECT a.payload FROM delivery_next('w') AS a,"
+              " delivery_next('w') AS b");
+  close_twice("SELECT * FROM delivery_queue");
   close_in_transaction();
-  close_zombie();
+  close_zombie("SELECT * FROM steward_help");
+  close_zombie("SELECT * FROM delivery_next('w')");
   load_twice();
   for (i = 0; i < 50; i++) {
     sqlite3 *db = open_loaded(":memory:");

@@ -19,6 +19,9 @@ enum {
   ROW_PAYLOAD,
   ROW_HEADERS,
   ROW_PUBLISHED_AT,
+  ROW_DROPPED,
+  ROW_DROPPED_FROM,
+  ROW_MORE,
   ROW_PLACE /* its number in the channel */
 };
 
@@ -29,10 +32,11 @@ enum { COALESCED = 1000 };
 typedef struct Source {
   enum StewardSqlId eSql; /* how it reads its channel */
   sqlite3_stmt *pRow;     /* its messages in order; NULL when at the end */
-  i64 iPosition;          /* of the row that pRow stands on */
-  i64 iPlace;             /* the last one read, in the channel's numbers */
-  i64 iLast;              /* the channel's end */
-  i64 nDropped;           /* lost before that row, not yet told */
+  int bCoalesce;
+  i64 iPosition; /* of the row that pRow stands on */
+  i64 iPlace;    /* the last one read, in the channel's numbers */
+  i64 iLast;     /* the channel's end */
+  i64 nDropped;  /* lost before that row, not yet told */
   i64 iDroppedFrom;
 } Source;
 
@@ -51,36 +55,30 @@ static void source_next(StewardCall *c, Source *pSource) {
   }
 }
 
-/* Begin to read the channel of a row of delivery_cursors. */
+/* Prepare to read the channel of a row of delivery_cursors. */
 static void source_open(StewardCall *c, Source *pSource,
                         sqlite3_stmt *pCursor) {
   static const enum StewardSqlId aSql[2][3] = {
       {SQL_delivery_rows, SQL_delivery_rows_pattern, SQL_delivery_rows_all},
       {SQL_delivery_keys, SQL_delivery_keys_pattern, SQL_delivery_keys_all}};
   int eKind = sqlite3_column_int(pCursor, 1);
-  int bCoalesce = strcmp(steward_column(c, pCursor, 3), "coalesce") == 0;
   i64 iFirst = sqlite3_column_int64(pCursor, 4);
   memset(pSource, 0, sizeof(*pSource));
+  pSource->bCoalesce = strcmp(steward_column(c, pCursor, 3), "coalesce") == 0;
   pSource->nDropped = sqlite3_column_int64(pCursor, 5);
   pSource->iDroppedFrom = sqlite3_column_int64(pCursor, 6);
   pSource->iLast = sqlite3_column_int64(pCursor, 7);
   pSource->iPlace = iFirst - 1;
-  pSource->eSql = aSql[bCoalesce][eKind];
-  if (eKind == 0) {
-    pSource->pRow =
-        steward_query(c, pSource->eSql, bCoalesce ? "vli" : "vl",
-                      sqlite3_column_value(pCursor, 0), iFirst, COALESCED);
-  } else if (eKind == 1) {
-    pSource->pRow =
-        steward_query(c, pSource->eSql, bCoalesce ? "lli" : "ll",
-                      sqlite3_column_int64(pCursor, 2), iFirst, COALESCED);
-  } else {
-    pSource->pRow = steward_query(c, pSource->eSql, bCoalesce ? "nli" : "nl",
-                                  iFirst, COALESCED);
-  }
-  source_next(c, pSource);
+  pSource->eSql = aSql[pSource->bCoalesce][eKind];
+  /* the channel: a topic, the id of a pattern, or NULL for everything */
+  pSource->pRow =
+      steward_query(c, pSource->eSql, pSource->bCoalesce ? "vli" : "vlnnni",
+                    sqlite3_column_value(pCursor, eKind == 0 ? 0 : 2), iFirst,
+                    pSource->bCoalesce ? COALESCED : -1);
 }
 
+/* Open the consumer's channels, and stand on the first message of each but the
+** last: a statement that is taken must step before it is taken again. */
 static void merge_open(StewardCall *c, Merge *pMerge, const char *zConsumer,
                        i64 iAfter) {
   sqlite3_stmt *pCursor =
@@ -93,9 +91,15 @@ static void merge_open(StewardCall *c, Merge *pMerge, const char *zConsumer,
       break;
     }
     pMerge->a = aNew;
+    if (pMerge->n > 0) source_next(c, &aNew[pMerge->n - 1]);
     source_open(c, &aNew[pMerge->n++], pCursor);
   }
   steward_give(c, SQL_delivery_cursors, pCursor);
+  if (c->rc == SQLITE_OK && pMerge->n == 0) {
+    steward_fail(c, STEWARD_NOT_FOUND,
+                 "no consumer '%s': SELECT delivery_subscribe('%s', topic)",
+                 zConsumer, zConsumer);
+  }
 }
 
 static void merge_close(StewardCall *c, Merge *pMerge) {
@@ -182,6 +186,7 @@ static void merge_take(StewardCall *c, StewardRows *r, Merge *pMerge,
   i64 nBytes = 0;
   Source *pSource;
   int i, bMore;
+  if (pMerge->n > 0) source_next(c, &pMerge->a[pMerge->n - 1]);
   while ((pSource = merge_first(pMerge)) != NULL && c->rc == SQLITE_OK &&
          steward_row_count(r) < nMaxRows) {
     nBytes += sqlite3_column_bytes(pSource->pRow, ROW_PAYLOAD);
@@ -193,6 +198,21 @@ static void merge_take(StewardCall *c, StewardRows *r, Merge *pMerge,
   for (i = 0; i < steward_row_count(r) && c->rc == SQLITE_OK; i++) {
     steward_row_set(r, i, COLUMN_MORE, bMore);
   }
+}
+
+/* One channel, and as many rows as there are: they need not be copied. */
+static int stream(StewardCall *c, StewardRows *r, Merge *pMerge, i64 nMaxRows) {
+  Source *pSource = pMerge->a;
+  sqlite3_stmt *pRow;
+  if (c->rc || pMerge->n != 1 || pSource->bCoalesce) return 0;
+  pRow = pSource->pRow;
+  sqlite3_bind_int64(pRow, 3, pSource->nDropped);
+  if (pSource->nDropped) sqlite3_bind_int64(pRow, 4, pSource->iDroppedFrom);
+  sqlite3_bind_int(pRow, 5, pSource->iLast - pSource->iPlace > nMaxRows);
+  sqlite3_bind_int64(pRow, 6, nMaxRows);
+  steward_rows_from(r, pSource->eSql, pRow);
+  pSource->pRow = NULL;
+  return 1;
 }
 
 /* An optional integer argument. */
@@ -230,14 +250,10 @@ static void next_rows(StewardCall *c, StewardRows *r, int nArg,
   i64 nMaxRows = optional(c, apArg[1], "max_rows", 1, 100);
   i64 nMaxBytes = optional(c, apArg[2], "max_bytes", 0, INT64_MAX);
   i64 iAfter = optional(c, apArg[3], "after", 0, 0);
-  if (c->rc == SQLITE_OK &&
-      !steward_int(c, SQL_delivery_subscribed, 0, "t", zConsumer)) {
-    steward_fail(c, STEWARD_NOT_FOUND,
-                 "no consumer '%s': SELECT delivery_subscribe('%s', topic)",
-                 zConsumer, zConsumer);
-  }
   if (c->rc == SQLITE_OK) merge_open(c, &merge, zConsumer, iAfter);
-  merge_take(c, r, &merge, nMaxRows, nMaxBytes);
+  if (nMaxBytes < INT64_MAX || !stream(c, r, &merge, nMaxRows)) {
+    merge_take(c, r, &merge, nMaxRows, nMaxBytes);
+  }
   merge_close(c, &merge);
 }
 

@@ -40,6 +40,8 @@ struct StewardRows {
   int nRow;
   int nAlloc;
   Cell *aCell;
+  sqlite3_stmt *pStmt;     /* instead of cells: a statement that was taken */
+  enum StewardSqlId eStmt; /* which */
 };
 
 static void rows_free(StewardRows *r) {
@@ -65,6 +67,19 @@ static int rows_grow(StewardCall *c, StewardRows *r) {
   r->aCell = aNew;
   r->nAlloc = nAlloc;
   return SQLITE_OK;
+}
+
+/* Keep a value; only text and BLOBs need memory of their own. */
+static void cell_keep(StewardCall *c, Cell *pCell, sqlite3_value *v) {
+  pCell->eType = sqlite3_value_type(v);
+  if (pCell->eType == SQLITE_INTEGER) {
+    pCell->i = sqlite3_value_int64(v);
+  } else if (pCell->eType == SQLITE_FLOAT) {
+    pCell->r = sqlite3_value_double(v);
+  } else if (pCell->eType != SQLITE_NULL) {
+    pCell->v = sqlite3_value_dup(v);
+    if (pCell->v == NULL) steward_fail_nomem(c);
+  }
 }
 
 /* Add a row: zFmt has a letter per column: i int, l i64, d double, t text
@@ -95,11 +110,19 @@ void steward_row(StewardCall *c, StewardRows *r, const char *zFmt, ...) {
       if (z) pCell->z = steward_mprintf(c, "%s", z);
       if (pCell->z) pCell->eType = SQLITE_TEXT;
     } else if (zFmt[i] == 'v') {
-      pCell->v = sqlite3_value_dup(va_arg(ap, sqlite3_value *));
-      if (pCell->v == NULL) steward_fail_nomem(c);
+      cell_keep(c, pCell, va_arg(ap, sqlite3_value *));
     }
   }
   va_end(ap);
+}
+
+/* The rows are those of a statement, taken and bound but not stepped yet, with
+** the columns of the table in their order; none is copied.  It is given back at
+** the last row. */
+void steward_rows_from(StewardRows *r, enum StewardSqlId id,
+                       sqlite3_stmt *pStmt) {
+  r->pStmt = pStmt;
+  r->eStmt = id;
 }
 
 int steward_row_count(const StewardRows *r) {
@@ -131,6 +154,7 @@ static void cell_result(sqlite3_context *ctx, const Cell *pCell) {
 typedef struct RowsetCursor {
   sqlite3_vtab_cursor base; /* must be first */
   sqlite3_stmt *pStmt;      /* rows by statement */
+  int bTaken;               /* pStmt is rows.eStmt, to be given back */
   StewardRows rows;         /* or made in C */
   sqlite3_value **apArg;    /* copies of the hidden arguments */
   i64 iRow;                 /* 1-based number of the current row */
@@ -349,11 +373,24 @@ static int rowsetOpen(sqlite3_vtab *pBase, sqlite3_vtab_cursor **ppCursor) {
   return SQLITE_OK;
 }
 
+/* A statement that was taken goes back as soon as it ends: from then on the
+** cache may hand it to others. */
+static void cursor_release(RowsetCursor *pCur) {
+  StewardVtab *pTab = (StewardVtab *)pCur->base.pVtab;
+  StewardCall c = {.p = pTab->p, .db = pTab->p->db};
+  if (pCur->bTaken) {
+    steward_give(&c, pCur->rows.eStmt, pCur->pStmt);
+  } else {
+    sqlite3_finalize(pCur->pStmt);
+  }
+  pCur->pStmt = NULL;
+  pCur->bTaken = 0;
+}
+
 static void cursor_reset(RowsetCursor *pCur) {
   const StewardVtab *pTab = (StewardVtab *)pCur->base.pVtab;
   int i, nColumn = pCur->rows.nColumn;
-  sqlite3_finalize(pCur->pStmt);
-  pCur->pStmt = NULL;
+  cursor_release(pCur);
   rows_free(&pCur->rows);
   pCur->rows.nColumn = nColumn;
   for (i = 0; pCur->apArg && i < pTab->pTable->nArg; i++) {
@@ -461,6 +498,7 @@ static void cursor_step(StewardCall *c, RowsetCursor *pCur) {
   pCur->iRow++;
   if (pCur->pStmt) {
     pCur->bEof = !steward_next(c, pCur->pStmt);
+    if (pCur->bEof) cursor_release(pCur);
   } else {
     pCur->bEof = pCur->iRow > pCur->rows.nRow;
   }
@@ -482,6 +520,8 @@ static int rowsetFilter(sqlite3_vtab_cursor *pBase, int idxNum,
   take_arguments(&c, pCur, zPlan, argv);
   if (c.rc == SQLITE_OK && pTable->xRows) {
     pTable->xRows(&c, &pCur->rows, pTable->nArg, pCur->apArg);
+    pCur->pStmt = pCur->rows.pStmt;
+    pCur->bTaken = pCur->pStmt != NULL;
   } else if (c.rc == SQLITE_OK) {
     pCur->pStmt = steward_prepare_text(&c, rowset_sql(pTab, zPlan));
     if (pCur->pStmt) bind_statement(&c, pCur, zPlan, argv);
@@ -492,11 +532,12 @@ static int rowsetFilter(sqlite3_vtab_cursor *pBase, int idxNum,
 
 static int rowsetNext(sqlite3_vtab_cursor *pBase) {
   StewardVtab *pTab = (StewardVtab *)pBase->pVtab;
-  StewardCall c;
-  steward_open_table(&c, pTab->p, pTab->pTable->zName, pTab->pTable->zSet,
-                     STEWARD_READ);
-  cursor_step(&c, (RowsetCursor *)pBase);
-  return steward_close_table(&c, pBase->pVtab);
+  RowsetCursor *pCur = (RowsetCursor *)pBase;
+  StewardCall c = {.p = pTab->p, .db = pTab->p->db};
+  c.zFunc = pTab->pTable->zName; /* cheaper than steward_open_table() */
+  c.zSet = pTab->pTable->zSet;
+  cursor_step(&c, pCur);
+  return c.rc == SQLITE_OK ? SQLITE_OK : steward_close_table(&c, pBase->pVtab);
 }
 
 static int rowsetEof(sqlite3_vtab_cursor *pBase) {

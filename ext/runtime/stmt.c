@@ -9,9 +9,11 @@
 ** application owns a table of its name) nothing is cached.
 **
 ** A cached statement that is running already (a trigger calls the function
-** again) is not shared: the inner call gets a private one.
+** again, several topics are merged) is not shared: the next caller gets another
+** one, which is kept as a spare when it comes back.  One that still runs when
+** the owner goes (a cursor of the host reads from it) is left to who took it.
 **
-** Only the code in this file writes aStmt, aRuns and pOwner.
+** Only the code in this file writes aStmt, aSpare, aRuns and pOwner.
 */
 #include <assert.h>
 #include <stdarg.h>
@@ -66,8 +68,12 @@ static int ownerDisconnect(sqlite3_vtab *pVtab) {
   int i;
   if (p->pOwner == pTab) {
     for (i = 0; i < SQL_COUNT; i++) {
-      sqlite3_finalize(p->aStmt[i]);
+      if (!sqlite3_stmt_busy(p->aStmt[i])) sqlite3_finalize(p->aStmt[i]);
       p->aStmt[i] = NULL;
+    }
+    for (i = 0; i < ArraySize(p->aSpare); i++) {
+      sqlite3_finalize(p->aSpare[i].pStmt);
+      p->aSpare[i].pStmt = NULL;
     }
     steward_forms_free(p);
     p->pOwner = NULL;
@@ -171,6 +177,33 @@ int steward_owner_ready(Steward *p) {
 ** Named statements
 */
 
+static sqlite3_stmt *take_spare(Steward *p, enum StewardSqlId id) {
+  int i;
+  for (i = 0; i < ArraySize(p->aSpare); i++) {
+    sqlite3_stmt *pStmt = p->aSpare[i].pStmt;
+    if (pStmt && p->aSpare[i].id == id) {
+      p->aSpare[i].pStmt = NULL;
+      return pStmt;
+    }
+  }
+  return NULL;
+}
+
+/* Keep it in place of the spare that was kept longest ago. */
+static void give_spare(Steward *p, enum StewardSqlId id, sqlite3_stmt *pStmt) {
+  int i = (int)(p->nSpare % ArraySize(p->aSpare));
+  if (p->pOwner == NULL) {
+    sqlite3_finalize(pStmt);
+    return;
+  }
+  p->nSpare++;
+  sqlite3_reset(pStmt);
+  sqlite3_clear_bindings(pStmt);
+  sqlite3_finalize(p->aSpare[i].pStmt);
+  p->aSpare[i].pStmt = pStmt;
+  p->aSpare[i].id = id;
+}
+
 /* A prepared statement for id, cached when possible; NULL when the call has
 ** failed.  Give it back with steward_give(). */
 sqlite3_stmt *steward_take(StewardCall *c, enum StewardSqlId id) {
@@ -180,6 +213,7 @@ sqlite3_stmt *steward_take(StewardCall *c, enum StewardSqlId id) {
   if (c->rc) return NULL;
   p->aRuns[id]++;
   if (pStmt && !sqlite3_stmt_busy(pStmt)) return pStmt;
+  if (pStmt && (pStmt = take_spare(p, id)) != NULL) return pStmt;
   bCache = pStmt == NULL && steward_owner_ready(p);
   rc = sqlite3_prepare_v3(p->db, steward_sql[id].zSql, -1,
                           bCache ? SQLITE_PREPARE_PERSISTENT : 0, &pStmt, NULL);
@@ -198,7 +232,7 @@ void steward_give(StewardCall *c, enum StewardSqlId id, sqlite3_stmt *pStmt) {
     sqlite3_reset(pStmt);
     sqlite3_clear_bindings(pStmt);
   } else {
-    sqlite3_finalize(pStmt);
+    give_spare(c->p, id, pStmt);
   }
 }
 
