@@ -235,6 +235,7 @@ void migrate_step_down(StewardCall *c, const MigrateStep *pStep, int iTarget,
                        int bForce) {
   char *zMade;
   if (c->rc) return;
+  c->p->zChecked = NULL;
   zMade = steward_text(c, SQL_migrate_made, "ti", pStep->zSet, pStep->iVersion);
   if (c->rc == SQLITE_OK && pStep->bUser) {
     run_user_script(c, pStep, zMade, iTarget, bForce);

@@ -248,6 +248,7 @@ void migrate_step_up(StewardCall *c, const MigrateStep *pStep,
                      sqlite3 *pExpected) {
   char *zBefore, *zMade, *zNotes = NULL;
   if (c->rc) return;
+  c->p->zChecked = NULL;
   if (pExpected) check_fit(c, pStep, pExpected, &zNotes);
   zBefore = steward_text(c, SQL_migrate_objects, "");
   migrate_run_script(c, pStep, pStep->zUp, NULL);

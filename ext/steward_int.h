@@ -155,11 +155,13 @@ struct Steward {
   } aSpare[8];
   unsigned nSpare;
   StewardClock clock;
-  unsigned nAppend;  /* messages published on this connection, see log.c */
-  unsigned nPublish; /* the same by delivery.c */
-  int nSystable;     /* writes through systables that are under way */
-  int eVfs;          /* 0 not looked at yet, 1 ordinary, 2 dqlite */
-  struct {           /* the tables of functions, in the order of registration */
+  unsigned nAppend;     /* messages published on this connection, see log.c */
+  unsigned nPublish;    /* the same by delivery.c */
+  int nSystable;        /* writes through systables that are under way */
+  const char *zChecked; /* the set that may be written, see write.c ... */
+  unsigned iChecked;    /* ... in this version of the file */
+  int eVfs;             /* 0 not looked at yet, 1 ordinary, 2 dqlite */
+  struct { /* the tables of functions, in the order of registration */
     const struct StewardFunc *aFunc;
     int n;
   } aList[24];

@@ -183,9 +183,25 @@ static void open_savepoint(StewardCall *c) {
   steward_give(c, SQL_savepoint, pStmt);
 }
 
-/* The set must be there, and must not belong to a newer library. */
+/* The pager's count of the versions of the file that it has seen, its own
+** commits included. */
+static unsigned data_version(StewardCall *c) {
+  unsigned iVersion = 0;
+  sqlite3_file_control(c->db, "main", SQLITE_FCNTL_DATA_VERSION, &iVersion);
+  return iVersion;
+}
+
+/* The set must be there, and must not belong to a newer library.  In the middle
+** of a transaction that holds for the version of the file for which it was
+** found; migrations forget it. */
 static void check_set(StewardCall *c) {
-  char *zLibrary = steward_text(c, SQL_set_library, "t", c->zSet);
+  Steward *p = c->p;
+  char *zLibrary;
+  if (p->zChecked && c->eTxn != SQLITE_TXN_NONE &&
+      p->iChecked == data_version(c) && strcmp(p->zChecked, c->zSet) == 0) {
+    return;
+  }
+  zLibrary = steward_text(c, SQL_set_library, "t", c->zSet);
   if (c->rc == SQLITE_OK && zLibrary == NULL) {
     fail_not_installed(c);
   } else if (zLibrary &&
@@ -195,6 +211,8 @@ static void check_set(StewardCall *c) {
                  "later may write it, this is %s: load the newer library",
                  c->zSet, zLibrary, STEWARD_VERSION);
   }
+  p->zChecked = c->rc == SQLITE_OK ? c->zSet : NULL;
+  p->iChecked = data_version(c);
   sqlite3_free(zLibrary);
 }
 
