@@ -83,6 +83,7 @@ fault: $(SO) c-tests ## fail each allocation in turn
 .PHONY: bench
 bench: $(SO) c-tests ## measure; ratios with percentiles, and JSON
 	$(O)/tests/bench $(SO) $(BENCH)
+	$(O)/tests/bench_delivery $(SO) $(BENCH)
 
 .PHONY: fixture
 fixture: need-test $(SO) ## the database of a new version, in tests/fixtures/

@@ -4,7 +4,7 @@
 #
 # Every tests/*.test in its own tclsh, JOBS (2) at a time, with a limit of
 # TIMEOUT (300) seconds each; then the C tests that were built into the second
-# directory: all but bench and fuzz. TESTS="delivery ttl*" selects by
+# directory: all but bench* and fuzz. TESTS="delivery ttl*" selects by
 # name. The last line is `N passed, N failed`, with `, N skipped` if any.
 # TEST_PRELOAD is put into LD_PRELOAD of the .test files (for ASan).
 
@@ -49,7 +49,7 @@ proc bgerror {message} {
 set queue {}
 foreach source [lsort [glob -nocomplain $root/tests/*.c]] {
   set name [file rootname [file tail $source]]
-  if {$name in {bench fuzz} || [string match ext_* $name]} continue
+  if {$name in {bench bench_delivery fuzz} || [string match ext_* $name]} continue
   if {[selected $name] && [file executable $cdir/$name]} {
     lappend queue [list c $name $cdir/$name]
   }
