@@ -200,16 +200,20 @@ static void merge_take(StewardCall *c, StewardRows *r, Merge *pMerge,
   }
 }
 
-/* One channel, and as many rows as there are: they need not be copied. */
+/* One channel, and as many rows as there are: they need not be copied.  What is
+** published while the caller reads is not for this call. */
 static int stream(StewardCall *c, StewardRows *r, Merge *pMerge, i64 nMaxRows) {
   Source *pSource = pMerge->a;
   sqlite3_stmt *pRow;
+  i64 nPending;
   if (c->rc || pMerge->n != 1 || pSource->bCoalesce) return 0;
   pRow = pSource->pRow;
+  nPending = pSource->iLast - pSource->iPlace;
+  if (nPending < 0) nPending = 0;
   sqlite3_bind_int64(pRow, 3, pSource->nDropped);
   if (pSource->nDropped) sqlite3_bind_int64(pRow, 4, pSource->iDroppedFrom);
-  sqlite3_bind_int(pRow, 5, pSource->iLast - pSource->iPlace > nMaxRows);
-  sqlite3_bind_int64(pRow, 6, nMaxRows);
+  sqlite3_bind_int(pRow, 5, nPending > nMaxRows);
+  sqlite3_bind_int64(pRow, 6, nPending > nMaxRows ? nMaxRows : nPending);
   steward_rows_from(r, pSource->eSql, pRow);
   pSource->pRow = NULL;
   return 1;
