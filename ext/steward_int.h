@@ -279,6 +279,7 @@ void steward_forms_free(Steward *p);
 /*************************************************************************
 ** Interface to code in args.c: arguments of verbs
 */
+int steward_is_integer(sqlite3_value *v, i64 *piValue /* OUT */);
 const char *steward_arg_text(StewardCall *c, sqlite3_value *v,
                              const char *zName, int nMax);
 i64 steward_arg_int(StewardCall *c, sqlite3_value *v, const char *zName,

@@ -98,16 +98,31 @@ const char *steward_arg_text(StewardCall *c, sqlite3_value *v,
   return c->rc ? NULL : z;
 }
 
+/* Is it a whole number?  Languages that know only doubles (JavaScript) bind 7
+** as 7.0: that counts up to 2^53, where doubles are exact. */
+int steward_is_integer(sqlite3_value *v, i64 *piValue /* OUT */) {
+  int bReal = sqlite3_value_type(v) == SQLITE_FLOAT;
+  double r;
+  if (sqlite3_value_numeric_type(v) == SQLITE_INTEGER) {
+    *piValue = sqlite3_value_int64(v);
+    return 1;
+  }
+  if (!bReal) return 0; /* text like '1e3' is no whole number */
+  r = sqlite3_value_double(v);
+  if (r < -9007199254740992.0 || r > 9007199254740992.0) return 0;
+  *piValue = (i64)r;
+  return (double)*piValue == r;
+}
+
 /* An integer within iMin..iMax. */
 i64 steward_arg_int(StewardCall *c, sqlite3_value *v, const char *zName,
                     i64 iMin, i64 iMax) {
   i64 iValue;
   if (c->rc) return 0;
-  if (sqlite3_value_numeric_type(v) != SQLITE_INTEGER) {
+  if (!steward_is_integer(v, &iValue)) {
     fail_argument(c, v, zName, "an integer");
     return 0;
   }
-  iValue = sqlite3_value_int64(v);
   if (iValue < iMin || iValue > iMax) {
     steward_fail(c, STEWARD_INVALID_ARGUMENT,
                  "%s must be within %lld..%lld, got %lld", zName, iMin, iMax,
@@ -120,11 +135,10 @@ i64 steward_arg_int(StewardCall *c, sqlite3_value *v, const char *zName,
 i64 steward_arg_time(StewardCall *c, sqlite3_value *v, const char *zName) {
   i64 iMs = 0;
   if (c->rc) return 0;
-  if (sqlite3_value_numeric_type(v) == SQLITE_INTEGER) {
-    iMs = sqlite3_value_int64(v);
-  } else if (sqlite3_value_type(v) != SQLITE_TEXT ||
-             steward_duration((const char *)sqlite3_value_text(v),
-                              sqlite3_value_bytes(v), &iMs)) {
+  if (steward_is_integer(v, &iMs)) return iMs;
+  if (sqlite3_value_type(v) != SQLITE_TEXT ||
+      steward_duration((const char *)sqlite3_value_text(v),
+                       sqlite3_value_bytes(v), &iMs)) {
     fail_argument(c, v, zName, "milliseconds or a duration like '15m'");
   }
   return iMs;
