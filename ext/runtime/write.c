@@ -65,6 +65,43 @@ static void fail_not_installed(StewardCall *c) {
                c->zSet);
 }
 
+/* Does the file have an older version of the set than this library?  Asked
+** after a statement failed, too. */
+static int set_behind(StewardCall *c, i64 *piVersion /* OUT */,
+                      i64 *piNewest /* OUT */) {
+  StewardCall probe;
+  int i;
+  memset(&probe, 0, sizeof(probe));
+  probe.p = c->p;
+  probe.db = c->db;
+  probe.zFunc = c->zFunc;
+  *piVersion = steward_int(&probe, SQL_migrate_version, 0, "t", c->zSet);
+  *piNewest = 0;
+  for (i = 0; i < steward_step_count; i++) {
+    if (strcmp(steward_steps[i].zSet, c->zSet) == 0) (*piNewest)++;
+  }
+  sqlite3_free(probe.zErr);
+  return probe.rc == SQLITE_OK && *piVersion < *piNewest;
+}
+
+/* No such table or index: does migrate_up bring it? */
+static int explain_missing(StewardCall *c, const char *zMsg) {
+  i64 iVersion, iNewest;
+  if (strncmp(zMsg, "no such table: ", 15) &&
+      strncmp(zMsg, "no such index: ", 15)) {
+    return 0;
+  }
+  if (set_missing(c)) {
+    fail_not_installed(c);
+  } else if (set_behind(c, &iVersion, &iNewest)) {
+    steward_fail(c, STEWARD_NOT_INSTALLED,
+                 "set '%s' is at version %lld of %lld (%s): SELECT "
+                 "migrate_up('%s')",
+                 c->zSet, iVersion, iNewest, zMsg, c->zSet);
+  }
+  return c->rc != SQLITE_OK;
+}
+
 static void fail_busy(StewardCall *c) {
   if (c->eTxn == SQLITE_TXN_READ) {
     steward_fail(c, STEWARD_BUSY,
@@ -111,10 +148,8 @@ void steward_fail_db(StewardCall *c, int rc) {
     steward_fail(c, STEWARD_READ_ONLY,
                  "%s: open the database for writing, or leave query_only off",
                  zMsg);
-  } else if (rc == SQLITE_ERROR && c->zSet &&
-             strncmp(zMsg, "no such table: ", 15) == 0 && set_missing(c)) {
-    fail_not_installed(c);
-  } else {
+  } else if (rc != SQLITE_ERROR || c->zSet == NULL ||
+             !explain_missing(c, zMsg)) {
     steward_fail_rc(c, rc, "%s", zMsg);
   }
   sqlite3_free(zMsg);
