@@ -568,8 +568,9 @@ static int read_names(StewardCall *c, sqlite3_value **argv,
 ** Errors: "INVALID_ARGUMENT: change_heads: branch must be text, got 5";
 **   NOT_INSTALLED.
 ** Source: seed 000, am_heads.
-** Example: SELECT change_append('doc1', 'main', 'ada', 1, 'a1', '[]', x'00'),
-**     change_append('doc1', 'main', 'bob', 1, 'b1', '[]', x'00'); -- 1|2
+** Example: SELECT change_append('doc1', 'main', 'ada', 1, 'a1', '[]', x'00');
+**   -- 1
+**   SELECT change_append('doc1', 'main', 'bob', 1, 'b1', '[]', x'00'); -- 2
 **   SELECT change_heads('doc1', 'main'); -- ["a1","b1"]
 **   SELECT change_heads('doc1', 'unknown'); -- []
 */
@@ -680,7 +681,7 @@ static void fork_branch(StewardCall *c, Branch *b, const Branch *pParent) {
 ** Source: seed 000, branches.
 ** Example: SELECT change_append('doc1', 'main', 'ada', 1, 'a1', '[]', x'00');
 **   -- 1
-**   SELECT length(change_branch('doc1', 'draft', 'main')); -- 32
+**   SELECT change_branch('doc1', 'draft', 'main'); -- doc1/draft
 **   SELECT change_append('doc1', 'draft', 'ada', 2, 'a2', '["a1"]', x'01');
 **   -- 1
 */
@@ -692,7 +693,7 @@ static void change_branch(sqlite3_context *ctx, int argc,
   steward_open(&c, ctx, "change_branch", "changes", STEWARD_WRITE);
   arg_names(&c, argv, &zDoc, &zBranch);
   if (argc > 2 && sqlite3_value_type(argv[2]) != SQLITE_NULL) {
-    zFrom = steward_arg_text(&c, argv[2], "from", INT_MAX);
+    zFrom = steward_arg_text(&c, argv[2], "from", NAMES_MAX_BYTES);
   }
   find_branch(&c, &branch, zDoc, zBranch);
   if (c.rc == SQLITE_OK && branch.zId) {
@@ -738,7 +739,7 @@ static void check_merged(StewardCall *c, const Branch *b,
 ** Source: seed 000, branches.
 ** Example: SELECT change_append('doc1', 'main', 'ada', 1, 'a1', '[]', x'00');
 **   -- 1
-**   SELECT length(change_branch('doc1', 'draft', 'main')); -- 32
+**   SELECT change_branch('doc1', 'draft', 'main'); -- doc1/draft
 **   SELECT change_close('doc1', 'draft', 'main'); -- 1
 **   SELECT closed, merged_into FROM change_status WHERE branch = 'draft';
 **   -- 1|main
@@ -748,10 +749,10 @@ static void change_close(sqlite3_context *ctx, int argc, sqlite3_value **argv) {
   Branch branch = {0}, target = {0};
   const char *zDoc, *zBranch, *zInto = NULL;
   steward_open(&c, ctx, "change_close", "changes", STEWARD_WRITE);
-  zDoc = steward_arg_text(&c, argv[0], "doc", INT_MAX);
-  zBranch = steward_arg_text(&c, argv[1], "branch", INT_MAX);
+  zDoc = steward_arg_text(&c, argv[0], "doc", NAMES_MAX_BYTES);
+  zBranch = steward_arg_text(&c, argv[1], "branch", NAMES_MAX_BYTES);
   if (argc > 2 && sqlite3_value_type(argv[2]) != SQLITE_NULL) {
-    zInto = steward_arg_text(&c, argv[2], "merged_into", INT_MAX);
+    zInto = steward_arg_text(&c, argv[2], "merged_into", NAMES_MAX_BYTES);
   }
   need_branch(&c, &branch, zDoc, zBranch);
   if (zInto && c.rc == SQLITE_OK && strcmp(zInto, zBranch) == 0) {

@@ -72,10 +72,14 @@ SELECT max((SELECT c.lamport FROM main.am_change_index AS c
   FROM line;
 
 -- name: change_branch_new hot
--- Make a branch; its id.
+-- Make a branch; its id: <doc>/<branch>, unless one that was renamed has that.
 INSERT INTO main.am_branches(branch_id, doc_id, name, parent_branch_id,
                              created_at)
-VALUES (lower(hex(randomblob(16))), ?1, ?2, ?3, ?4)
+VALUES (?1 || '/' || ?2
+        || iif(EXISTS (SELECT 1 FROM main.am_branches AS b
+                        WHERE b.branch_id = ?1 || '/' || ?2),
+               '/' || lower(hex(randomblob(8))), ''),
+        ?1, ?2, ?3, ?4)
 RETURNING branch_id;
 
 -- name: change_fork_new

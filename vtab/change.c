@@ -28,8 +28,9 @@ static void check_number(StewardCall *c, sqlite3_value *v, const char *zName) {
 ** Errors: "INVALID_ARGUMENT: change_range: after must be an integer, got 'x'";
 **   NOT_INSTALLED.
 ** Source: seed 000, am_change_index.
-** Example: SELECT change_append('doc1', 'main', 'ada', 1, 'a1', '[]', x'00'),
-**     change_append('doc1', 'main', 'ada', 2, 'a2', '["a1"]', x'01'); -- 1|2
+** Example: SELECT change_append('doc1', 'main', 'ada', 1, 'a1', '[]', x'00');
+**   -- 1
+**   SELECT change_append('doc1', 'main', 'ada', 2, 'a2', '["a1"]', x'01'); -- 2
 **   SELECT seq_no, hash, actor, actor_seq, deps_json, hex(bytes), committed_at
 **     FROM change_range('doc1', 'main', 1);
 **   -- 2|a2|ada|2|["a1"]|01|2023-11-14T22:13:20.000Z
@@ -53,11 +54,10 @@ static void check_range(StewardCall *c, sqlite3_value **apArg) {
 ** Source: seed 000, branches and am_heads.
 ** Example: SELECT change_append('doc1', 'main', 'ada', 1, 'a1', '[]', x'00');
 **   -- 1
-**   SELECT length(change_branch('doc1', 'draft', 'main')); -- 32
+**   SELECT change_branch('doc1', 'draft', 'main'); -- doc1/draft
 **   SELECT doc, branch, seq_no, heads_json, forked_from, forked_seq_no, closed
-**     FROM change_status ORDER BY branch;
+**     FROM change_status WHERE branch = 'draft';
 **   -- doc1|draft|0|["a1"]|main|1|0
-**   -- doc1|main|1|["a1"]|||0
 */
 static const StewardTable aTable[] = {
     {.zName = "change_range",
