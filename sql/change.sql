@@ -18,7 +18,8 @@ SELECT b.branch_id, coalesce(h.heads_json, '[]'), coalesce(h.seq_no, 0),
                     ''),
            coalesce(h.committed_at, ''))
   FROM (SELECT 1) AS one
-  LEFT JOIN main.am_branches AS b ON b.doc_id = ?1 AND b.name = ?2
+  LEFT JOIN main.am_branches AS b INDEXED BY sqlite_autoindex_am_branches_2
+         ON b.doc_id = ?1 AND b.name = ?2
   LEFT JOIN main.am_heads AS h ON h.branch_id = b.branch_id;
 
 -- name: change_known hot
@@ -31,20 +32,21 @@ SELECT seq_no FROM main.am_change_index
 -- from.
 WITH RECURSIVE line(branch_id, upto) AS (
   SELECT b.parent_branch_id, coalesce(f.seq_no, 9223372036854775807)
-    FROM main.am_branches AS b
+    FROM main.am_branches AS b INDEXED BY sqlite_autoindex_am_branches_1
     LEFT JOIN main.am_forks AS f ON f.branch_id = b.branch_id
    WHERE b.branch_id = ?1
   UNION
   SELECT b.parent_branch_id, coalesce(f.seq_no, 9223372036854775807)
     FROM line
-   CROSS JOIN main.am_branches AS b ON b.branch_id = line.branch_id
+   CROSS JOIN main.am_branches AS b INDEXED BY sqlite_autoindex_am_branches_1
+      ON b.branch_id = line.branch_id
     LEFT JOIN main.am_forks AS f ON f.branch_id = b.branch_id
 )
 SELECT 1
   FROM line
- CROSS JOIN main.am_change_index AS c
-    ON c.branch_id = line.branch_id AND c.change_hash = ?2
-   AND c.seq_no <= line.upto
+ WHERE EXISTS (SELECT 1 FROM main.am_change_index AS c
+                WHERE c.branch_id = line.branch_id AND c.change_hash = ?2
+                  AND c.seq_no <= line.upto)
  LIMIT 1;
 
 -- name: change_actor hot
@@ -56,13 +58,14 @@ SELECT lamport FROM main.am_change_index
 -- The highest that the branch has inherited.
 WITH RECURSIVE line(branch_id, upto) AS (
   SELECT b.parent_branch_id, coalesce(f.seq_no, 9223372036854775807)
-    FROM main.am_branches AS b
+    FROM main.am_branches AS b INDEXED BY sqlite_autoindex_am_branches_1
     LEFT JOIN main.am_forks AS f ON f.branch_id = b.branch_id
    WHERE b.branch_id = ?1
   UNION
   SELECT b.parent_branch_id, coalesce(f.seq_no, 9223372036854775807)
     FROM line
-   CROSS JOIN main.am_branches AS b ON b.branch_id = line.branch_id
+   CROSS JOIN main.am_branches AS b INDEXED BY sqlite_autoindex_am_branches_1
+      ON b.branch_id = line.branch_id
     LEFT JOIN main.am_forks AS f ON f.branch_id = b.branch_id
 )
 SELECT max((SELECT c.lamport FROM main.am_change_index AS c
@@ -120,7 +123,7 @@ SELECT json_object('doc', ?1, 'branch', ?2, 'seq_no', ?3, 'hash', ?4,
 -- name: change_heads hot
 -- The heads of a branch.
 SELECT h.heads_json
-  FROM main.am_branches AS b
+  FROM main.am_branches AS b INDEXED BY sqlite_autoindex_am_branches_2
  CROSS JOIN main.am_heads AS h ON h.branch_id = b.branch_id
  WHERE b.doc_id = ?1 AND b.name = ?2;
 
@@ -136,7 +139,7 @@ SELECT CASE WHEN typeof(?1) = 'integer'
 -- name: change_upto hot
 -- The number of a branch's last change until a time.
 SELECT c.seq_no
-  FROM main.am_branches AS b
+  FROM main.am_branches AS b INDEXED BY sqlite_autoindex_am_branches_2
  CROSS JOIN main.am_change_index AS c INDEXED BY idx_change_time
     ON c.branch_id = b.branch_id AND c.committed_at <= ?3
  WHERE b.doc_id = ?1 AND b.name = ?2
@@ -146,7 +149,7 @@ SELECT c.seq_no
 -- The changes of a branch behind one number and up to another.
 SELECT c.seq_no, c.change_hash AS hash, c.actor_id AS actor,
        c.lamport AS actor_seq, c.deps_json, x.bytes, c.committed_at
-  FROM main.am_branches AS b
+  FROM main.am_branches AS b INDEXED BY sqlite_autoindex_am_branches_2
  CROSS JOIN main.am_change_index AS c
             INDEXED BY sqlite_autoindex_am_change_index_1
     ON c.doc_id = b.doc_id AND c.branch_id = b.branch_id
