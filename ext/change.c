@@ -123,6 +123,16 @@ static int hash_ok(const char *z, int n) {
          steward_utf8_ok((const unsigned char *)z, n);
 }
 
+/* Does JSON text have the escape of NUL?  SQLite would end the string there. */
+static int has_nul(const char *z) {
+  for (; *z; z++) {
+    if (*z != '\\') continue;
+    if (strncmp(z, "\\u0000", 6) == 0) return 1;
+    if (z[1]) z++;
+  }
+  return 0;
+}
+
 /* Read a JSON array of hashes. */
 static void arg_hashes(StewardCall *c, sqlite3_value *v, const char *zName,
                        Hashes *pOut /* OUT */) {
@@ -133,7 +143,8 @@ static void arg_hashes(StewardCall *c, sqlite3_value *v, const char *zName,
   while (steward_next(c, pRow)) {
     int bText = strcmp(steward_column(c, pRow, 0), "text") == 0;
     const char *z = (const char *)sqlite3_column_text(pRow, 1);
-    if (!bText || !hash_ok(z, sqlite3_column_bytes(pRow, 1))) {
+    if (!bText || has_nul(zJson) ||
+        !hash_ok(z, sqlite3_column_bytes(pRow, 1))) {
       steward_fail_argument(
           c, v, zName,
           "a JSON array of hashes (texts of 1 to 200 bytes) like "
