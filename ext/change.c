@@ -514,21 +514,22 @@ static i64 append(StewardCall *c, Branch *b, const Change *p) {
 ** for its lower-case hex.  bytes: a BLOB or text, stored once per hash.
 ** In the same transaction the topic doc:<doc>/<branch> gets the message
 ** {"doc","branch","seq_no","hash","actor","actor_seq","heads","committed_at"};
-** several appends between BEGIN and ROLLBACK leave neither changes nor messages.
+** several appends between BEGIN and ROLLBACK leave neither changes nor
+** messages.
 ** Set: changes
 ** Errors: "STALE_BASE_HEADS: change_append: the heads of branch 'main' of
-**   document 'd' are ["a2"], not ["a1"]: read what was appended and try again on
-**   top of it"; "MISSING_DEPENDENCY: change_append: change 'a4' depends on 'a3',
-**   which is not in the history of branch 'main' of document 'd', whose heads
-**   are ["a2"]: append that first"; "NON_MONOTONIC_SEQ: change_append: actor
-**   'ada' is at 2 on branch 'main' of document 'd', whose heads are ["a2"], and
-**   2 does not go up: give a higher actor_seq"; "BRANCH_CLOSED: change_append:
-**   branch 'main' of document 'd' is closed, its heads are ["a2"]: append to
-**   another branch"; "CONFLICT: change_append: hash 'a2' is stored with other
-**   bytes than these 3: a hash names one change, give another";
-**   "INVALID_ARGUMENT: change_append: doc and branch must be at most 195 bytes
-**   together, got 200: shorten them"; UNSUPPORTED inside a writing statement;
-**   QUEUE_FULL; NOT_INSTALLED; BUSY.
+**   document 'd' are ["a2"], not ["a1"]: read what was appended and try again
+**   on top of it"; "MISSING_DEPENDENCY: change_append: change 'a4' depends on
+**   'a3', which is not in the history of branch 'main' of document 'd', whose
+**   heads are ["a2"]: append that first"; "NON_MONOTONIC_SEQ: change_append:
+**   actor 'ada' is at 2 on branch 'main' of document 'd', whose heads are
+**   ["a2"], and 2 does not go up: give a higher actor_seq"; "BRANCH_CLOSED:
+**   change_append: branch 'main' of document 'd' is closed, its heads are
+**   ["a2"]: append to another branch"; "CONFLICT: change_append: hash 'a2' is
+**   stored with other bytes than these 3: a hash names one change, give
+**   another"; "INVALID_ARGUMENT: change_append: doc and branch must be at most
+**   195 bytes together, got 200: shorten them"; UNSUPPORTED inside a writing
+**   statement; QUEUE_FULL; NOT_INSTALLED; BUSY.
 ** Source: seed 000, am_change_index.
 ** Example: SELECT change_append('doc1', 'main', 'ada', 1, 'a1', '[]', x'00');
 **   -- 1
@@ -572,9 +573,9 @@ static int read_names(StewardCall *c, sqlite3_value **argv,
 }
 
 /* change_heads(doc TEXT, branch TEXT) -> TEXT, JSON array               plain
-** The hashes of the changes on which no other one of the branch depends, sorted:
-** what the next change names as its dependencies.  A branch that is not there
-** has the heads [], on which its first change is based.
+** The hashes of the changes on which no other one of the branch depends,
+** sorted: what the next change names as its dependencies.  A branch that is not
+** there has the heads [], on which its first change is based.
 ** Set: changes
 ** Errors: "INVALID_ARGUMENT: change_heads: branch must be text, got 5";
 **   NOT_INSTALLED.
@@ -623,8 +624,8 @@ static char *arg_at(StewardCall *c, sqlite3_value *v) {
 /* change_upto(doc TEXT, branch TEXT, at) -> INTEGER, seq_no              plain
 ** The number of the branch's last change at a time (Unix ms, or ISO text), for
 ** change_range(doc, branch, 0, number): 0 when there was none yet.  Times never
-** go back within a branch: a change is committed at the clock's time, or at that
-** of the change before it when the clock is behind that.
+** go back within a branch: a change is committed at the clock's time, or at
+** that of the change before it when the clock is behind that.
 ** Set: changes
 ** Errors: "INVALID_ARGUMENT: change_upto: at must be Unix milliseconds or text
 **   like '2026-01-31T12:00:00.000Z', got 'noon'"; NOT_INSTALLED.
@@ -680,8 +681,8 @@ static void fork_branch(StewardCall *c, Branch *b, const Branch *pParent) {
 ** Make a branch of a document: empty, or forked from another of its branches.
 ** A forked branch begins with the heads of the other, and the history of that
 ** up to now, with what it inherited itself, is the history of the new one: for
-** dependencies, changes known already and the actors' sequence numbers.  What is
-** appended to the other later is not.  Its own changes are numbered from 1.
+** dependencies, changes known already and the actors' sequence numbers.  What
+** is appended to the other later is not.  Its own changes are numbered from 1.
 ** A branch may also be forked from one that is closed.  Without this verb the
 ** first change makes a branch, an empty one.
 ** Set: changes
@@ -742,11 +743,11 @@ static void check_merged(StewardCall *c, const Branch *b,
 ** is a note, nothing is merged.  Again: changes nothing, but a target that was
 ** not given may be given later.
 ** Set: changes
-** Errors: "NOT_FOUND: change_close: no branch 'x' of document 'd': SELECT branch
-**   FROM change_status WHERE doc='d' lists them"; "BRANCH_CLOSED: change_close:
-**   branch 'draft' of document 'd' is merged into 'main' already, not into
-**   'other': leave it so"; "INVALID_ARGUMENT: change_close: branch 'main' cannot
-**   be merged into itself: name another"; NOT_INSTALLED; BUSY.
+** Errors: "NOT_FOUND: change_close: no branch 'x' of document 'd': SELECT
+**   branch FROM change_status WHERE doc='d' lists them"; "BRANCH_CLOSED:
+**   change_close: branch 'draft' of document 'd' is merged into 'main' already,
+**   not into 'other': leave it so"; "INVALID_ARGUMENT: change_close: branch
+**   'main' cannot be merged into itself: name another"; NOT_INSTALLED; BUSY.
 ** Source: seed 000, branches.
 ** Example: SELECT change_append('doc1', 'main', 'ada', 1, 'a1', '[]', x'00');
 **   -- 1

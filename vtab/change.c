@@ -20,9 +20,9 @@ static void check_number(StewardCall *c, sqlite3_value *v, const char *zName) {
 /* change_range(seq_no INTEGER, hash TEXT, actor TEXT, actor_seq INTEGER,
 **   deps_json TEXT, bytes, committed_at TEXT, HIDDEN doc TEXT,
 **   HIDDEN branch TEXT, HIDDEN after INTEGER, HIDDEN upto INTEGER)       table
-** The changes of a branch in their order, from behind number `after` (default 0)
-** up to number `upto` (default: the last).  Rows are read as you take them, so
-** LIMIT is cheap.  What a forked branch has inherited is in the range of the
+** The changes of a branch in their order, from behind number `after` (default
+** 0) up to number `upto` (default: the last).  Rows are read as you take them,
+** so LIMIT is cheap.  What a forked branch has inherited is in the range of the
 ** branch it came from: see forked_from and forked_seq_no in change_status.
 ** Set: changes
 ** Errors: "INVALID_ARGUMENT: change_range: after must be an integer, got 'x'";
