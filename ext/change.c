@@ -137,14 +137,14 @@ static int has_nul(const char *z) {
 static void arg_hashes(StewardCall *c, sqlite3_value *v, const char *zName,
                        Hashes *pOut /* OUT */) {
   const char *zJson = steward_arg_text(c, v, zName, INT_MAX);
+  int bNul = zJson && has_nul(zJson);
   sqlite3_stmt *pRow;
   if (zJson == NULL || strcmp(zJson, "[]") == 0) return;
   pRow = steward_query(c, SQL_change_hashes, "t", zJson);
   while (steward_next(c, pRow)) {
     int bText = strcmp(steward_column(c, pRow, 0), "text") == 0;
     const char *z = (const char *)sqlite3_column_text(pRow, 1);
-    if (!bText || has_nul(zJson) ||
-        !hash_ok(z, sqlite3_column_bytes(pRow, 1))) {
+    if (bNul || !bText || !hash_ok(z, sqlite3_column_bytes(pRow, 1))) {
       steward_fail_argument(
           c, v, zName,
           "a JSON array of hashes (texts of 1 to 200 bytes) like "
