@@ -36,12 +36,14 @@ static const StewardOption aPublishOption[] = {
 };
 
 /* Retention by subscriptions, amortized as that of the log is: before the
-** first message of a connection and every 64th after it. */
+** first message of a connection and every 64th after it.  Other capabilities
+** publish where there may be no subscriptions at all. */
 static void prune_sometimes(StewardCall *c) {
   enum { EVERY = 64, SUBSCRIPTIONS = 8 };
   i64 iNow = steward_now(c->p), iIdle, iCursor;
   int i;
   if (c->rc || c->p->nPublish++ % EVERY) return;
+  if (!steward_installed(c, "delivery")) return;
   iIdle = steward_setting_int(c, "delivery_idle");
   for (i = 0; i < SUBSCRIPTIONS && iIdle > 0; i++) {
     iCursor = steward_int(c, SQL_delivery_idle, 0, "l", iNow - iIdle);
@@ -76,7 +78,8 @@ static void explain_full(StewardCall *c, const char *zTopic) {
   sqlite3_free(look.zErr);
 }
 
-/* Publish; the position.  For the table delivery_queue, too. */
+/* Publish; the position.  For the table delivery_queue and other capabilities,
+** too; it needs the set core only. */
 i64 delivery_append(StewardCall *c, const char *zTopic, sqlite3_value *pPayload,
                     const char *zKey, const char *zHeaders) {
   i64 iPosition;

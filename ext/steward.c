@@ -26,6 +26,8 @@ static int (*const aRegister[])(Steward *) = {
     migrate_tables_register, /* sets of tables */
     delivery_register,
     delivery_tables_register, /* delivery queues */
+    change_register,
+    change_tables_register, /* change index */
     ttl_register,
     ttl_tables_register, /* rows that expire */
     delta_register,      /* overlays */

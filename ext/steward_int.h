@@ -231,7 +231,9 @@ int steward_compare_versions(const char *zA, const char *zB);
 ** Interface to code in stmt.c: the statement cache and its owner table
 **
 ** zFmt of the binding helpers: i int, l i64, d double, t text (NULL allowed,
-** must live until the statement is given back), v sqlite3_value*, n NULL.
+** must live until the statement is given back), b BLOB (two arguments: const
+** void*, living as long, and int; negative: it is text), v sqlite3_value*,
+** n NULL.
 */
 sqlite3_stmt *steward_take(StewardCall *c, enum StewardSqlId id);
 void steward_give(StewardCall *c, enum StewardSqlId id, sqlite3_stmt *pStmt);
@@ -286,6 +288,8 @@ i64 steward_arg_int(StewardCall *c, sqlite3_value *v, const char *zName,
                     i64 iMin, i64 iMax);
 i64 steward_arg_time(StewardCall *c, sqlite3_value *v, const char *zName);
 double steward_arg_real(StewardCall *c, sqlite3_value *v, const char *zName);
+void steward_fail_argument(StewardCall *c, sqlite3_value *v, const char *zName,
+                           const char *zWanted);
 void steward_arg_payload(StewardCall *c, sqlite3_value *v, const char *zName);
 int steward_utf8_ok(const unsigned char *z, int n);
 char *steward_quote_value(StewardCall *c, sqlite3_value *v);
@@ -335,6 +339,7 @@ struct StewardTable {
   int nArg;             /* how many hidden arguments */
   int nRequired;        /* how many of them must be given */
   enum StewardSqlId eSql; /* rows by statement; its ?1..?n are the arguments */
+  void (*xCheck)(StewardCall *, sqlite3_value **); /* its arguments first */
   void (*xRows)(StewardCall *, StewardRows *, int, sqlite3_value **);
   const char *zSet;     /* set it reads, or NULL; absent: see bEmpty */
   int bEmpty;           /* 1: empty instead of NOT_INSTALLED */
@@ -443,6 +448,8 @@ i64 delivery_append(StewardCall *c, const char *zTopic, sqlite3_value *pPayload,
                     const char *zKey, const char *zHeaders);
 int delivery_register(Steward *p);
 int delivery_tables_register(Steward *p);
+int change_register(Steward *p);
+int change_tables_register(Steward *p);
 int delta_register(Steward *p);
 char *ttl_time_sql(StewardCall *c, const char *zColumn, const char *zUnit);
 char *ttl_due_sql(StewardCall *c, const char *zColumn, const char *zUnit,

@@ -28,10 +28,10 @@ WHERE checked_ts < datetime('now', '-1 day') AND status != 'healthy';
 -- ---------------------------------------------------------------- changes
 
 -- name: contract_changes_foreign_keys
--- Heads without a branch, changes without bytes.
+-- Heads and forks without a branch, changes without bytes.
 -- set: changes
 SELECT count(*)
-  FROM (VALUES ('am_heads'), ('am_change_index')) AS t,
+  FROM (VALUES ('am_heads'), ('am_change_index'), ('am_forks')) AS t,
        pragma_foreign_key_check(t.column1);
 
 -- name: contract_changes_branches
@@ -62,19 +62,23 @@ SELECT count(*)
  WHERE h.seq_no IS NOT coalesce(c.last, 0);
 
 -- name: contract_changes_heads_indexed
--- Heads that are no change of their branch or of one that it came from.
+-- Heads that are no change of their branch or of one that it came from, up to
+-- where it left that.
 -- set: changes
 SELECT count(*)
   FROM am_heads AS h, json_each(h.heads_json) AS head
  WHERE NOT EXISTS (
-         WITH RECURSIVE line(id) AS (
-           SELECT h.branch_id
+         WITH RECURSIVE line(id, upto) AS (
+           SELECT h.branch_id, 9223372036854775807
            UNION
-           SELECT b.parent_branch_id FROM line JOIN am_branches AS b
-               ON b.branch_id = line.id
+           SELECT b.parent_branch_id, coalesce(f.seq_no, 9223372036854775807)
+             FROM line
+             JOIN am_branches AS b ON b.branch_id = line.id
+             LEFT JOIN am_forks AS f ON f.branch_id = b.branch_id
          )
          SELECT 1 FROM line JOIN am_change_index AS c
-             ON c.branch_id = line.id AND c.change_hash = head.value);
+             ON c.branch_id = line.id AND c.change_hash = head.value
+          WHERE c.seq_no <= line.upto);
 
 -- name: contract_changes_heads_open
 -- Heads that a change of the same branch depends on.
@@ -87,20 +91,46 @@ SELECT count(*)
 
 -- name: contract_changes_dependencies
 -- Dependencies that are neither an earlier change of the branch nor a change
--- of one that it came from.
+-- of one that it came from, up to where it left that.
 -- set: changes
 SELECT count(*)
   FROM am_change_index AS c, json_each(c.deps_json) AS dep
  WHERE NOT EXISTS (
-         WITH RECURSIVE line(id) AS (
-           SELECT c.branch_id
+         WITH RECURSIVE line(id, upto) AS (
+           SELECT c.branch_id, c.seq_no - 1
            UNION
-           SELECT b.parent_branch_id FROM line JOIN am_branches AS b
-               ON b.branch_id = line.id
+           SELECT b.parent_branch_id, coalesce(f.seq_no, 9223372036854775807)
+             FROM line
+             JOIN am_branches AS b ON b.branch_id = line.id
+             LEFT JOIN am_forks AS f ON f.branch_id = b.branch_id
          )
          SELECT 1 FROM line JOIN am_change_index AS d
              ON d.branch_id = line.id AND d.change_hash = dep.value
-          WHERE d.branch_id <> c.branch_id OR d.seq_no < c.seq_no);
+          WHERE d.seq_no <= line.upto);
+
+-- name: contract_changes_forks
+-- Branches with a place in a parent that they have not, that is of another
+-- document, or that has not come so far.
+-- set: changes
+SELECT count(*)
+  FROM am_forks AS f
+  JOIN am_branches AS b ON b.branch_id = f.branch_id
+  LEFT JOIN am_branches AS p
+         ON p.branch_id = b.parent_branch_id AND p.doc_id = b.doc_id
+  LEFT JOIN am_heads AS h ON h.branch_id = p.branch_id
+ WHERE p.branch_id IS NULL OR f.seq_no < 0
+    OR f.seq_no > coalesce(h.seq_no, 0);
+
+-- name: contract_changes_times
+-- Changes committed before an earlier one of their branch: change_upto relies
+-- on times that do not go back.
+-- set: changes
+SELECT count(*)
+  FROM (SELECT committed_at,
+               lag(committed_at) OVER (PARTITION BY branch_id
+                                       ORDER BY seq_no) AS before
+          FROM am_change_index)
+ WHERE committed_at < before;
 
 -- name: contract_changes_duplicates
 -- Changes indexed more than once on a branch (possible while the index

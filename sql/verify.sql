@@ -100,6 +100,12 @@ INSERT INTO main.am_heads(branch_id) VALUES ('steward-verify') RETURNING 1;
 SELECT 1 FROM main.am_heads WHERE branch_id = 'steward-verify';
 UPDATE main.am_heads SET seq_no = 1 WHERE branch_id = 'steward-verify'
   RETURNING 1;
+INSERT INTO main.am_forks(branch_id, seq_no) VALUES ('steward-verify', 0)
+  RETURNING 1;
+SELECT 1 FROM main.am_forks WHERE branch_id = 'steward-verify';
+UPDATE main.am_forks SET seq_no = 1 WHERE branch_id = 'steward-verify'
+  RETURNING 1;
+DELETE FROM main.am_forks WHERE branch_id = 'steward-verify' RETURNING 1;
 INSERT INTO main.am_change_blobs(bytes_hash, bytes)
 VALUES (x'737465776172642d', x'01')
   RETURNING 1;

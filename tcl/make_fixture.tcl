@@ -83,6 +83,11 @@ db transaction {
            ('d1', 'b1', 2, 'h2', x'bb', '["h1"]', 'actor', 2);
     INSERT INTO am_heads(branch_id, heads_json, seq_no)
     VALUES ('b1', '["h2"]', 2);
+    INSERT INTO am_branches(branch_id, doc_id, name, parent_branch_id)
+    VALUES ('b2', 'd1', 'draft', 'b1');
+    INSERT INTO am_heads(branch_id, heads_json, seq_no)
+    VALUES ('b2', '["h2"]', 0);
+    INSERT INTO am_forks VALUES ('b2', 2);
 
     INSERT INTO ext_storage_records(tenant, extension_install_id, namespace,
       key, value, value_size_bytes, metadata_size_bytes, ttl_expires_at,

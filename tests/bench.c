@@ -50,6 +50,11 @@ static void run_case(const Case *k) {
   sqlite3_close(db);
 }
 
+#define APPEND_CALL                                                            \
+  "change_append('d', 'main', hex(randomblob(8)), 1, hex(randomblob(16)),"     \
+  " change_heads('d', 'main'), zeroblob(150))"
+#define APPEND "SELECT " APPEND_CALL
+
 /* A chain of deltas under base 1, beside 5,000 other bases. */
 #define CHAIN(n)                                                               \
   "INSERT INTO workspaces(id, name) VALUES (x'00', 'w');"                      \
@@ -113,6 +118,20 @@ static const Case aCase[] = {
                   " published_at FROM steward_log",
      "SELECT position, payload FROM delivery_next('w', 100)",
      "SELECT id, payload FROM bare WHERE id > 0 ORDER BY id LIMIT 100", 0, 20},
+    {"change_append on one head : bare insert", BARE, APPEND, INSERT_BARE, 1,
+     100},
+    {"the same on a branch of 20,000 changes",
+     BARE "BEGIN IMMEDIATE; WITH n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM"
+          " n WHERE i < 20000) SELECT count(" APPEND_CALL ") FROM n; COMMIT;",
+     APPEND, INSERT_BARE, 1, 100},
+    {"the same on a branch forked 10 times",
+     BARE APPEND
+     "; WITH n(i) AS (SELECT 1"
+     " UNION ALL SELECT i + 1 FROM n WHERE i < 10) SELECT"
+     " change_branch('d', 'b' || i, iif(i = 1, 'main', 'b' || (i - 1)))"
+     " FROM n; UPDATE am_branches SET name = 'first' WHERE name = 'main';"
+     " UPDATE am_branches SET name = 'main' WHERE name = 'b10';",
+     APPEND, INSERT_BARE, 1, 100},
     {"delta_resolve, chain of 3 : the seed's CTE", CHAIN("3"),
      "SELECT delta_resolve('http', 4)", CTE, 0, 50},
     {"delta_resolve, chain of 10 : the seed's CTE", CHAIN("10"),

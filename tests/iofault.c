@@ -217,6 +217,13 @@ static const char *const azScenario[][3] = {
      "SELECT delivery_ack('w', 1); SELECT delivery_publish('u', 1); COMMIT;"
      "INSERT INTO delivery_queue(topic, payload) VALUES ('t', 1), ('t', 2);"
      "SELECT delivery_unsubscribe('v', 't')"},
+    {"append changes",
+     "SELECT migrate_up('changes'); SELECT change_append('d', 'main', 'a', 1,"
+     " 'h1', '[]', zeroblob(5000))",
+     "SELECT change_append('d', 'main', 'a', 2, 'h2', '[\"h1\"]',"
+     " zeroblob(9000)); BEGIN; SELECT change_branch('d', 'f', 'main');"
+     "SELECT change_append('d', 'f', 'a', 3, 'h3', '[\"h2\"]', 'x'); COMMIT;"
+     "SELECT change_close('d', 'f', 'main')"},
     {"expire",
      "SELECT migrate_up('core'); CREATE TABLE s(id INTEGER PRIMARY KEY, at"
      " INTEGER, pad); WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1"

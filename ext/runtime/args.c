@@ -61,8 +61,8 @@ char *steward_quote_value(StewardCall *c, sqlite3_value *v) {
 }
 
 /* "zName must be zWanted, got <value>". */
-static void fail_argument(StewardCall *c, sqlite3_value *v, const char *zName,
-                          const char *zWanted) {
+void steward_fail_argument(StewardCall *c, sqlite3_value *v, const char *zName,
+                           const char *zWanted) {
   char *zGot = steward_quote_value(c, v);
   steward_fail(c, STEWARD_INVALID_ARGUMENT, "%s must be %s, got %s", zName,
                zWanted, zGot);
@@ -77,7 +77,7 @@ const char *steward_arg_text(StewardCall *c, sqlite3_value *v,
   int n;
   if (c->rc) return NULL;
   if (sqlite3_value_type(v) != SQLITE_TEXT) {
-    fail_argument(c, v, zName, "text");
+    steward_fail_argument(c, v, zName, "text");
     return NULL;
   }
   z = (const char *)sqlite3_value_text(v);
@@ -85,15 +85,15 @@ const char *steward_arg_text(StewardCall *c, sqlite3_value *v,
   if (z == NULL) {
     steward_fail_nomem(c);
   } else if (n == 0) {
-    fail_argument(c, v, zName, "a text that is not empty");
+    steward_fail_argument(c, v, zName, "a text that is not empty");
   } else if (n > nMax) {
     steward_fail(c, STEWARD_INVALID_ARGUMENT,
                  "%s must be at most %d bytes, got %d: shorten it", zName, nMax,
                  n);
   } else if ((int)strlen(z) != n) {
-    fail_argument(c, v, zName, "a text without NUL characters");
+    steward_fail_argument(c, v, zName, "a text without NUL characters");
   } else if (!steward_utf8_ok((const unsigned char *)z, n)) {
-    fail_argument(c, v, zName, "well-formed UTF-8");
+    steward_fail_argument(c, v, zName, "well-formed UTF-8");
   }
   return c->rc ? NULL : z;
 }
@@ -120,7 +120,7 @@ i64 steward_arg_int(StewardCall *c, sqlite3_value *v, const char *zName,
   i64 iValue;
   if (c->rc) return 0;
   if (!steward_is_integer(v, &iValue)) {
-    fail_argument(c, v, zName, "an integer");
+    steward_fail_argument(c, v, zName, "an integer");
     return 0;
   }
   if (iValue < iMin || iValue > iMax) {
@@ -139,7 +139,7 @@ i64 steward_arg_time(StewardCall *c, sqlite3_value *v, const char *zName) {
   if (sqlite3_value_type(v) != SQLITE_TEXT ||
       steward_duration((const char *)sqlite3_value_text(v),
                        sqlite3_value_bytes(v), &iMs)) {
-    fail_argument(c, v, zName, "milliseconds or a duration like '15m'");
+    steward_fail_argument(c, v, zName, "milliseconds or a duration like '15m'");
   }
   return iMs;
 }
@@ -152,7 +152,7 @@ double steward_arg_real(StewardCall *c, sqlite3_value *v, const char *zName) {
   eType = sqlite3_value_numeric_type(v);
   r = sqlite3_value_double(v);
   if ((eType != SQLITE_INTEGER && eType != SQLITE_FLOAT) || r - r != 0.0) {
-    fail_argument(c, v, zName, "a finite number");
+    steward_fail_argument(c, v, zName, "a finite number");
   }
   return r;
 }
@@ -160,6 +160,6 @@ double steward_arg_real(StewardCall *c, sqlite3_value *v, const char *zName) {
 /* A payload keeps its type; only NULL is refused. */
 void steward_arg_payload(StewardCall *c, sqlite3_value *v, const char *zName) {
   if (c->rc == SQLITE_OK && sqlite3_value_type(v) == SQLITE_NULL) {
-    fail_argument(c, v, zName, "a value");
+    steward_fail_argument(c, v, zName, "a value");
   }
 }

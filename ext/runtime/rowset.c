@@ -523,7 +523,10 @@ static int rowsetFilter(sqlite3_vtab_cursor *pBase, int idxNum,
     pCur->pStmt = pCur->rows.pStmt;
     pCur->bTaken = pCur->pStmt != NULL;
   } else if (c.rc == SQLITE_OK) {
-    pCur->pStmt = steward_prepare_text(&c, rowset_sql(pTab, zPlan));
+    if (pTable->xCheck) pTable->xCheck(&c, pCur->apArg);
+    if (c.rc == SQLITE_OK) {
+      pCur->pStmt = steward_prepare_text(&c, rowset_sql(pTab, zPlan));
+    }
     if (pCur->pStmt) bind_statement(&c, pCur, zPlan, argv);
   }
   cursor_step(&c, pCur);

@@ -248,6 +248,13 @@ static int bind_list(sqlite3_stmt *pStmt, const char *zFmt, va_list ap) {
       rc = sqlite3_bind_text(pStmt, i, va_arg(ap, const char *), -1,
                              SQLITE_STATIC);
       break;
+    case 'b': {
+      const void *a = va_arg(ap, const void *);
+      int n = va_arg(ap, int);
+      rc = n < 0 ? sqlite3_bind_text(pStmt, i, a, n, SQLITE_STATIC)
+                 : sqlite3_bind_blob(pStmt, i, a, n, SQLITE_STATIC);
+      break;
+    }
     case 'v':
       rc = sqlite3_bind_value(pStmt, i, va_arg(ap, sqlite3_value *));
       break;

@@ -51,29 +51,59 @@ static void fail_not_installed(StewardCall *c) {
                c->zSet);
 }
 
-/* A statement found no table.  Is the set missing, or was the table dropped
-** behind the library's back?  Asked with a call of its own; 1 when c has failed
-** with the reason. */
-static int fail_no_table(StewardCall *c, const char *zTable) {
-  StewardCall probe;
+/* How many steps the library has for a set. */
+static int newest_version(const char *zSet) {
+  int i, n = 0;
+  for (i = 0; i < steward_step_count; i++) {
+    if (strcmp(steward_steps[i].zSet, zSet) == 0) n++;
+  }
+  return n;
+}
+
+/* A statement found no table or index (zKind) of that name: is the set missing,
+** was the object dropped behind the library's back, or has an older library
+** migrated the set?  Asked by a call of its own, `probe`. */
+static void explain_name(StewardCall *c, StewardCall *probe, const char *zKind,
+                         const char *zName) {
+  int bInstalled = steward_installed(probe, c->zSet);
   char *zMaker = NULL;
+  i64 iVersion = 0;
+  if (bInstalled) {
+    zMaker = steward_text(probe, SQL_migrate_maker, "t", zName);
+    iVersion = steward_int(probe, SQL_migrate_version, 0, "t", c->zSet);
+  }
+  if (probe->rc) {
+    /* the engine's own text will do */
+  } else if (!bInstalled) {
+    fail_not_installed(c);
+  } else if (zMaker) {
+    steward_fail(c, STEWARD_NOT_INSTALLED,
+                 "%s %s of set '%s' has been dropped: SELECT migrate_up('%s') "
+                 "makes it again%s",
+                 zKind, zName, zMaker, zMaker,
+                 zKind[0] == 't' ? ", empty" : "");
+  } else if (iVersion < newest_version(c->zSet)) {
+    steward_fail(c, STEWARD_NOT_INSTALLED,
+                 "set '%s' is at version %lld of %d (no such %s: %s): SELECT "
+                 "migrate_up('%s')",
+                 c->zSet, iVersion, newest_version(c->zSet), zKind, zName,
+                 c->zSet);
+  }
+  sqlite3_free(zMaker);
+}
+
+/* 1 when c has failed with the reason of the engine's text zMsg. */
+static int explain_missing(StewardCall *c, const char *zMsg) {
+  StewardCall probe;
+  int bTable = strncmp(zMsg, "no such table: ", 15) == 0;
+  if (!bTable && strncmp(zMsg, "no such index: ", 15)) return 0;
+  zMsg += 15;
+  if (strncmp(zMsg, "main.", 5) == 0) zMsg += 5;
   memset(&probe, 0, sizeof(probe));
   probe.p = c->p;
   probe.db = c->db;
   probe.zFunc = c->zFunc;
-  if (strncmp(zTable, "main.", 5) == 0) zTable += 5;
-  if (!steward_installed(&probe, c->zSet)) {
-    if (probe.rc == SQLITE_OK) fail_not_installed(c);
-  } else {
-    zMaker = steward_text(&probe, SQL_migrate_maker, "t", zTable);
-  }
-  if (zMaker) {
-    steward_fail(c, STEWARD_NOT_INSTALLED,
-                 "table %s of set '%s' has been dropped: SELECT "
-                 "migrate_up('%s') makes it again, empty",
-                 zTable, zMaker, zMaker);
-  }
-  sqlite3_free(zMaker);
+  explain_name(c, &probe, bTable ? "table" : "index", zMsg);
   sqlite3_free(probe.zErr);
   return c->rc != SQLITE_OK;
 }
@@ -128,11 +158,8 @@ void steward_fail_db(StewardCall *c, int rc) {
     steward_fail(c, STEWARD_READ_ONLY,
                  "%s: open the database for writing, or leave query_only off",
                  zMsg);
-  } else if (rc == SQLITE_ERROR && c->zSet &&
-             strncmp(zMsg, "no such table: ", 15) == 0 &&
-             fail_no_table(c, zMsg + 15)) {
-    /* said */
-  } else {
+  } else if (rc != SQLITE_ERROR || c->zSet == NULL ||
+             !explain_missing(c, zMsg)) {
     steward_fail_rc(c, rc, "%s", zMsg);
   }
   sqlite3_free(zMsg);
