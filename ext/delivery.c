@@ -406,12 +406,16 @@ static void delivery_unsubscribe(sqlite3_context *ctx, int argc,
   if (steward_close(&c) == SQLITE_OK) sqlite3_result_int(ctx, 1);
 }
 
+static void fail_no_consumer(StewardCall *c, const char *zConsumer) {
+  steward_fail(c, STEWARD_NOT_FOUND,
+               "no consumer '%s': SELECT delivery_subscribe('%s', topic)",
+               zConsumer, zConsumer);
+}
+
 /* Nothing changed: because of what? */
 static void explain_ack(StewardCall *c, const char *zConsumer, i64 iPosition) {
   if (!steward_int(c, SQL_delivery_subscribed, 0, "t", zConsumer)) {
-    steward_fail(c, STEWARD_NOT_FOUND,
-                 "no consumer '%s': SELECT delivery_subscribe('%s', topic)",
-                 zConsumer, zConsumer);
+    fail_no_consumer(c, zConsumer);
   } else {
     check_published(c, iPosition);
   }
@@ -451,10 +455,15 @@ static i64 pending(StewardCall *c, void *pConsumer) {
   sqlite3_stmt *pRow = steward_query(c, SQL_delivery_cursors, "tl",
                                      (const char *)pConsumer, (i64)0);
   i64 n = 0;
+  int nSubscription = 0;
   while (steward_next(c, pRow)) {
-    n += sqlite3_column_int64(pRow, 7) - sqlite3_column_int64(pRow, 4) + 1;
+    i64 nHere =
+        sqlite3_column_int64(pRow, 7) - sqlite3_column_int64(pRow, 4) + 1;
+    if (nHere > 0) n += nHere;
+    nSubscription++;
   }
   steward_give(c, SQL_delivery_cursors, pRow);
+  if (nSubscription == 0) fail_no_consumer(c, pConsumer);
   return n;
 }
 
@@ -463,7 +472,7 @@ static i64 pending(StewardCall *c, void *pConsumer) {
 ** Block until a message waits for the consumer, committed by any connection or
 ** process, or the timeout (ms, or text like '30s'; at most a day) has passed.
 ** How many wait over all its subscriptions; 0 after a timeout.  Returns at once
-** when something waits already.  sqlite3_interrupt() ends it within 100 ms.
+** when something waits already, and fails when its last subscription ends.  sqlite3_interrupt() ends it within 100 ms.
 ** Set: delivery
 ** Errors: "UNSUPPORTED: delivery_wait: inside a transaction nothing that others
 **   commit is seen: call it by SELECT delivery_wait(...) on its own, outside of
@@ -484,12 +493,6 @@ static void delivery_wait(sqlite3_context *ctx, int argc,
   if (c.rc == SQLITE_OK && (iTimeout < 0 || iTimeout > 86400000)) {
     steward_fail(&c, STEWARD_INVALID_ARGUMENT,
                  "timeout must be within 0..86400000 ms, got %lld", iTimeout);
-  }
-  if (c.rc == SQLITE_OK &&
-      !steward_int(&c, SQL_delivery_subscribed, 0, "t", zConsumer)) {
-    steward_fail(&c, STEWARD_NOT_FOUND,
-                 "no consumer '%s': SELECT delivery_subscribe('%s', topic)",
-                 zConsumer, zConsumer);
   }
   if (c.rc == SQLITE_OK) {
     nPending = steward_wait(&c, iTimeout, pending, (void *)zConsumer);

@@ -103,7 +103,15 @@ void migrate_fail_step(StewardCall *c, const MigrateStep *pStep, int rc) {
     return;
   }
   zMsg = sqlite3_mprintf("%s", sqlite3_errmsg(c->db));
-  if (zMsg == NULL) steward_fail_nomem(c);
+  if (zMsg == NULL) {
+    steward_fail_nomem(c);
+  } else if (strncmp(zMsg, "unsafe use of json", 18) == 0) {
+    steward_fail(c, STEWARD_UNSUPPORTED,
+                 "step %d (%s) of set '%s' needs JSON functions in the schema, "
+                 "which SQLite before 3.41 refuses while PRAGMA trusted_schema "
+                 "is OFF: turn it ON, in every client of the file",
+                 pStep->iVersion, pStep->zName, pStep->zSet);
+  }
   steward_fail_rc(c, rc, "step %d (%s) of set '%s': %s", pStep->iVersion,
                   pStep->zName, pStep->zSet, zMsg);
   sqlite3_free(zMsg);

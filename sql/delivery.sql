@@ -336,7 +336,11 @@ SELECT m.position, m.number, m.topic, m.key, m.payload, m.headers,
  ORDER BY m.position;
 
 -- name: delivery_queue hot
--- Every pending delivery of every subscription.
+-- Every pending delivery of every subscription, without those that are published
+-- while the caller reads.
+WITH e(last) AS MATERIALIZED (
+  SELECT max(position) FROM main.steward_messages
+)
 SELECT k.consumer, k.topic AS subscription, m.topic, m.position, m.number,
        m.key, m.payload, m.headers, m.published_at
   FROM main.steward_cursors AS k
@@ -349,6 +353,7 @@ SELECT k.consumer, k.topic AS subscription, m.topic, m.position, m.number,
                             WHERE l.topic = k.topic AND l.number > 0
                             ORDER BY l.number DESC LIMIT 1) - k.max_pending))
  WHERE k.kind = 0
+   AND m.position <= (SELECT last FROM e)
 UNION ALL
 SELECT k.consumer, k.topic, m.topic, m.position, m.number, m.key, m.payload,
        m.headers, m.published_at
@@ -363,6 +368,7 @@ SELECT k.consumer, k.topic, m.topic, m.position, m.number, m.key, m.payload,
                           p.last_number - k.max_pending))
  CROSS JOIN main.steward_messages AS m ON m.position = n.position
  WHERE k.kind = 1
+   AND n.position <= (SELECT last FROM e)
 UNION ALL
 SELECT k.consumer, k.topic, m.topic, m.position, m.number, m.key, m.payload,
        m.headers, m.published_at
@@ -373,7 +379,8 @@ SELECT k.consumer, k.topic, m.topic, m.position, m.number, m.key, m.payload,
                             (SELECT max(l.position)
                                FROM main.steward_messages AS l)
                             - k.max_pending))
- WHERE k.kind = 2;
+ WHERE k.kind = 2
+   AND +m.position <= (SELECT last FROM e);
 
 -- name: delivery_status
 -- One row per subscription; pending and dropped are subtractions.  bytes are

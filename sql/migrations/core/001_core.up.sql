@@ -5,6 +5,9 @@
 -- created: 2026-11-21
 -- library: 0.1.0
 --
+-- No JSON function in this schema: SQLite 3.40 takes them for unsafe, and with
+-- PRAGMA trusted_schema = OFF it would not open the file any more.
+--
 -- Who writes what: steward_sets and steward_migrations by migrate_up and
 -- migrate_down only; steward_log by anyone, with a plain INSERT of topic and
 -- payload (key, headers); steward_messages by that view's triggers and the
@@ -37,9 +40,9 @@ CREATE TABLE IF NOT EXISTS steward_migrations (
   checksum TEXT NOT NULL,
   library TEXT NOT NULL,
   applied_at INTEGER NOT NULL,
-  made TEXT NOT NULL CHECK (json_valid(made)),
-  seeded TEXT NOT NULL CHECK (json_valid(seeded)),
-  notes TEXT NOT NULL CHECK (json_valid(notes)),
+  made TEXT NOT NULL,
+  seeded TEXT NOT NULL,
+  notes TEXT NOT NULL,
   PRIMARY KEY (set_name, version)
 ) WITHOUT ROWID;
 
@@ -67,7 +70,7 @@ CREATE TABLE IF NOT EXISTS steward_policies (
   unit TEXT NOT NULL CHECK (unit IN ('s', 'ms', 'iso')),
   on_write INTEGER NOT NULL CHECK (on_write IN (0, 1)),
   batch INTEGER NOT NULL CHECK (batch > 0),
-  made TEXT NOT NULL CHECK (json_valid(made)),
+  made TEXT NOT NULL,
   created_at INTEGER NOT NULL,
   deletes_total INTEGER NOT NULL DEFAULT 0,
   sweep_at INTEGER,
@@ -140,8 +143,6 @@ BEGIN
     WHEN typeof(NEW.topic) <> 'text' OR instr(NEW.topic, '*')
       OR length(CAST(NEW.topic AS BLOB)) > 200
     THEN RAISE(ABORT, 'steward_log: a topic is a text of at most 200 bytes without *')
-    WHEN NEW.headers IS NOT NULL AND NOT json_valid(NEW.headers)
-    THEN RAISE(ABORT, 'steward_log: headers are JSON')
     WHEN NEW.published_at IS NOT NULL
       AND (typeof(NEW.published_at) <> 'integer' OR NEW.published_at < 0)
     THEN RAISE(ABORT, 'steward_log: published_at is Unix milliseconds, or left out')
