@@ -330,7 +330,8 @@ static void attach_policy(StewardCall *c, Policy *p, const AttachOptions *o) {
   if (o->bOnWrite) check_on_write(c, p);
   if (c->rc == SQLITE_OK &&
       steward_int(c, SQL_ttl_same, 0, "tttl", p->info.zName, p->zColumn,
-                  azUnit[p->eUnit], o->bOnWrite)) {
+                  azUnit[p->eUnit], o->bOnWrite) &&
+      steward_int(c, SQL_ttl_intact, 0, "t", p->info.zName)) {
     steward_run(c, SQL_ttl_set_batch, "tl", p->info.zName, o->nBatch);
     return;
   }
@@ -458,6 +459,12 @@ static sqlite3_stmt *prepare_sweep(StewardCall *c, const StewardTableInfo *p,
   sqlite3_stmt *pDelete = NULL;
   char *zKey, *zTime, *zDue;
   steward_require_column(c, p, zColumn); /* it may have been renamed */
+  if (!steward_int(c, SQL_ttl_intact, 0, "t", p->zName)) {
+    steward_fail(c, STEWARD_CONFLICT,
+                 "what ttl_attach() made on table '%s' is gone, or on another "
+                 "column",
+                 p->zName);
+  }
   zKey = steward_key_list(c, p, "");
   zTime = ttl_time_sql(c, zColumn, zUnit);
   zDue = ttl_due_sql(c, zColumn, zUnit, "?1");
@@ -479,7 +486,7 @@ static sqlite3_stmt *prepare_sweep(StewardCall *c, const StewardTableInfo *p,
 
 /* Run it until nothing more is due or a limit is reached; rows removed. */
 static i64 run_sweep(StewardCall *c, sqlite3_stmt *pDelete, i64 nBatch,
-                     i64 nMaxRows, i64 iDeadlineUs) {
+                     i64 nMaxRows, i64 iDeadlineUs, int *pbAll /* OUT */) {
   i64 nRemoved = 0, nHere;
   do {
     i64 nLeft = nMaxRows - nRemoved;
@@ -490,9 +497,31 @@ static i64 run_sweep(StewardCall *c, sqlite3_stmt *pDelete, i64 nBatch,
     sqlite3_reset(pDelete);
     nHere = sqlite3_changes(c->db);
     nRemoved += nHere;
-  } while (nHere == nBatch && nRemoved < nMaxRows &&
+    *pbAll = nHere < (nLeft < nBatch ? nLeft : nBatch);
+  } while (!*pbAll && nRemoved < nMaxRows &&
            steward_monotonic_us() < iDeadlineUs);
   return nRemoved;
+}
+
+/* When all that was due has gone, nothing may be due any more. */
+static void check_gone(StewardCall *c, const StewardTableInfo *p,
+                       sqlite3_stmt *pPolicy) {
+  sqlite3_stmt *pDue = NULL;
+  char *zDue = ttl_due_sql(c, steward_column(c, pPolicy, 0),
+                           steward_column(c, pPolicy, 3), "?1");
+  if (zDue) {
+    pDue = steward_prepare(c, "SELECT 1 FROM main.\"%w\" WHERE %s LIMIT 1",
+                           p->zName, zDue);
+  }
+  if (pDue) sqlite3_bind_value(pDue, 1, sqlite3_column_value(pPolicy, 2));
+  if (steward_next(c, pDue)) {
+    steward_fail(c, STEWARD_CONFLICT,
+                 "rows of table '%s' are due and stay, because a trigger "
+                 "ignores their deletion",
+                 p->zName);
+  }
+  sqlite3_finalize(pDue);
+  sqlite3_free(zDue);
 }
 
 /* Remove expired rows of one table, batch by batch; how many. */
@@ -500,6 +529,7 @@ static i64 sweep_table(StewardCall *c, const char *zTable, i64 nMaxRows,
                        i64 iDeadlineUs) {
   StewardTableInfo info;
   i64 nRemoved = 0, iStart = steward_monotonic_us();
+  int bAll = 0;
   sqlite3_stmt *pPolicy =
       steward_query(c, SQL_ttl_policy, "tl", zTable, steward_now(c->p));
   memset(&info, 0, sizeof(info));
@@ -508,8 +538,9 @@ static i64 sweep_table(StewardCall *c, const char *zTable, i64 nMaxRows,
     steward_table_info(c, zTable, &info);
     if (c->rc == SQLITE_OK) pDelete = prepare_sweep(c, &info, pPolicy);
     nRemoved = run_sweep(c, pDelete, sqlite3_column_int64(pPolicy, 1), nMaxRows,
-                         iDeadlineUs);
+                         iDeadlineUs, &bAll);
     sqlite3_finalize(pDelete);
+    if (bAll) check_gone(c, &info, pPolicy);
     fail_in_table(c, zTable);
   } else if (c->rc == SQLITE_OK) {
     fail_not_attached(c, zTable);

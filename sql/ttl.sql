@@ -36,6 +36,20 @@ SELECT CASE unit WHEN 's' THEN 0 WHEN 'ms' THEN 1 ELSE 2 END
 SELECT 1 FROM main.steward_policies
  WHERE table_name = ?1 AND column_name = ?2 AND unit = ?3 AND on_write = ?4;
 
+-- name: ttl_intact
+-- Is what ttl_attach made on table ?1 there still, and on its column?
+SELECT 1
+  FROM main.steward_policies AS p, main.sqlite_schema AS i
+ WHERE p.table_name = ?1
+   AND i.type = 'index' AND i.tbl_name = p.table_name COLLATE NOCASE
+   AND EXISTS (SELECT 1 FROM json_each(p.made) AS j
+                WHERE json_extract(j.value, '$[1]') = i.name)
+   AND instr(i.sql, printf('WHERE "%w" IS NOT NULL', p.column_name))
+   AND (p.on_write = 0
+     OR EXISTS (SELECT 1 FROM json_each(p.made) AS j, main.sqlite_schema AS t
+                 WHERE t.type = 'trigger' AND t.tbl_name = i.tbl_name
+                   AND json_extract(j.value, '$[1]') = t.name));
+
 -- name: ttl_set_batch
 -- Change only the batch.
 UPDATE main.steward_policies SET batch = ?2 WHERE table_name = ?1;

@@ -37,12 +37,15 @@ static sqlite3_stmt *prepare_due(StewardCall *look, sqlite3_stmt *pPolicy) {
 /* ttl_status(table_name TEXT, column_name TEXT, unit TEXT, on_write INTEGER,
 **   batch INTEGER, pending INTEGER, capped INTEGER, oldest,
 **   deletes_total INTEGER, sweep_at INTEGER, sweep_ms INTEGER,
-**   unreadable INTEGER)     table
+**   unreadable INTEGER, hazard TEXT)     table
 ** One row per attached table: rows due (pending, counted up to 1000; capped = 1
 ** when there may be more), the oldest time that is due as the column writes it,
 ** rows removed by ttl_sweep() so far, when it last ran (Unix ms) and how long
 ** it took, and how many rows hold what is no time, which never expire (counted
-** up to 1000).  pending is NULL when the table or column is gone or renamed.
+** up to 1000).  pending is NULL when the table or column is gone or renamed, or
+** what ttl_attach() made on it.  hazard says why an INSERT can fail over the
+** deletion of a row: a foreign key or trigger that came after ttl_attach(); drop
+** it, or attach again with on_write 0.
 ** Set: core
 ** Source: seed 002, ttl_expired_rows_pending and ttl_cleanup_deletes_total.
 ** Example: CREATE TABLE s(id, at INTEGER);
@@ -53,25 +56,33 @@ static sqlite3_stmt *prepare_due(StewardCall *look, sqlite3_stmt *pPolicy) {
 static void policy_row(StewardCall *c, StewardRows *r, sqlite3_stmt *pPolicy) {
   StewardCall look = *c;
   sqlite3_stmt *pDue = prepare_due(&look, pPolicy);
-  int bThere = steward_next(&look, pDue);
+  int bThere = steward_int(&look, SQL_ttl_intact, 0, "v",
+                           sqlite3_column_value(pPolicy, 0)) &&
+               steward_next(&look, pDue);
+  char *zHazard = sqlite3_column_int(pPolicy, 3)
+                      ? steward_text(c, SQL_ttl_delete_hazard, "v",
+                                     sqlite3_column_value(pPolicy, 0))
+                      : NULL;
   sqlite3_value *apValue[8];
   int i;
   for (i = 0; i < 8; i++) apValue[i] = sqlite3_column_value(pPolicy, i);
   if (bThere) {
     i64 nDue = sqlite3_column_int64(pDue, 0);
-    steward_row(c, r, "vvvvvlivvvvv", apValue[0], apValue[1], apValue[2],
+    steward_row(c, r, "vvvvvlivvvvvt", apValue[0], apValue[1], apValue[2],
                 apValue[3], apValue[4],
                 nDue > PENDING_CAP ? (i64)PENDING_CAP : nDue,
                 nDue > PENDING_CAP, sqlite3_column_value(pDue, 1), apValue[5],
-                apValue[6], apValue[7], sqlite3_column_value(pDue, 2));
-  } else if ((look.rc & 0xff) == SQLITE_ERROR) { /* gone */
+                apValue[6], apValue[7], sqlite3_column_value(pDue, 2), zHazard);
+  } else if (look.rc == SQLITE_OK || (look.rc & 0xff) == SQLITE_ERROR) {
+    /* gone */
     sqlite3_free(look.zErr);
-    steward_row(c, r, "vvvvvnnnvvvn", apValue[0], apValue[1], apValue[2],
+    steward_row(c, r, "vvvvvnnnvvvnn", apValue[0], apValue[1], apValue[2],
                 apValue[3], apValue[4], apValue[5], apValue[6], apValue[7]);
   } else {
     c->rc = look.rc;
     c->zErr = look.zErr;
   }
+  sqlite3_free(zHazard);
   sqlite3_finalize(pDue);
 }
 
@@ -88,7 +99,8 @@ static const StewardTable aTable[] = {
      .zColumns = "table_name TEXT, column_name TEXT, unit TEXT,"
                  " on_write INTEGER, batch INTEGER, pending INTEGER,"
                  " capped INTEGER, oldest, deletes_total INTEGER,"
-                 " sweep_at INTEGER, sweep_ms INTEGER, unreadable INTEGER",
+                 " sweep_at INTEGER, sweep_ms INTEGER, unreadable INTEGER,"
+                 " hazard TEXT",
      .xRows = status_rows,
      .zSet = "core"},
 };

@@ -124,10 +124,34 @@ int steward_require_column(StewardCall *c, const StewardTableInfo *pInfo,
   return -1;
 }
 
-/* A name of the rowid that no column of the table has taken. */
-static const char *rowid_name(const StewardTableInfo *pInfo) {
-  if (steward_column_index(pInfo, "rowid") < 0) return "rowid";
-  return steward_column_index(pInfo, "_rowid_") < 0 ? "_rowid_" : "oid";
+/* The column that is the rowid: the only one of the key, declared INTEGER. */
+static const char *rowid_column(const StewardTableInfo *pInfo) {
+  const char *zName = NULL;
+  int i, nKey = 0;
+  for (i = 0; i < pInfo->nCol; i++) {
+    if (pInfo->aCol[i].iPk == 0) continue;
+    nKey++;
+    if (sqlite3_stricmp(pInfo->aCol[i].zType, "INTEGER") == 0) {
+      zName = pInfo->aCol[i].zName;
+    }
+  }
+  return nKey == 1 ? zName : NULL;
+}
+
+/* A name of the rowid that no other column of the table has taken. */
+static const char *rowid_name(StewardCall *c, const StewardTableInfo *pInfo) {
+  static const char *const azName[] = {"rowid", "_rowid_", "oid"};
+  const char *zColumn = rowid_column(pInfo);
+  int i;
+  if (zColumn) return zColumn;
+  for (i = 0; i < ArraySize(azName); i++) {
+    if (steward_column_index(pInfo, azName[i]) < 0) return azName[i];
+  }
+  steward_fail(c, STEWARD_UNSUPPORTED,
+               "table '%s' has columns called rowid, _rowid_ and oid, which "
+               "hide what tells its rows apart: rename one",
+               pInfo->zName);
+  return "";
 }
 
 /* What identifies a row: `rowid`, or the quoted primary key columns of a
@@ -139,7 +163,8 @@ char *steward_key_list(StewardCall *c, const StewardTableInfo *pInfo,
   int i, iPk, n = 0;
   if (c->rc) return NULL;
   if (!pInfo->bWithoutRowid) {
-    return steward_mprintf(c, "%s%s", zPrefix, rowid_name(pInfo));
+    const char *zRowid = rowid_name(c, pInfo);
+    return steward_mprintf(c, "%s\"%w\"", zPrefix, zRowid);
   }
   pList = sqlite3_str_new(c->db);
   for (iPk = 1; iPk <= pInfo->nCol; iPk++) {
