@@ -79,7 +79,9 @@ i64 steward_setting_stored(StewardCall *c, const StewardSetting *pSetting) {
   look.zSet = NULL;
   iValue = steward_int(&look, SQL_config_get, pSetting->iDefault, "t",
                        pSetting->zName);
-  if (look.rc == SQLITE_ERROR && !steward_installed(c, "core")) {
+  if (look.rc == SQLITE_ERROR &&
+      (!steward_installed(c, "core") ||
+       !steward_int(c, SQL_introspect_object, 0, "t", "steward_config"))) {
     sqlite3_free(look.zErr);
     return pSetting->iDefault;
   }

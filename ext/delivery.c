@@ -267,6 +267,14 @@ static void make_pattern(StewardCall *c, const char *zPattern, int bOlder) {
   sqlite3_free(zEnd);
 }
 
+/* Put on the log again what the subscriptions need. */
+void delivery_feed_again(StewardCall *c) {
+  if (steward_int(c, SQL_delivery_pattern_any, 0, "")) make_feeds(c);
+  if (steward_int(c, SQL_delivery_reject_any, 0, "")) {
+    steward_script(c, steward_sql[SQL_delivery_reject_on].zSql);
+  }
+}
+
 /* Take away what only patterns and rejecting subscriptions need, when there
 ** are none. */
 static void clean_up(StewardCall *c) {
@@ -472,7 +480,8 @@ static i64 pending(StewardCall *c, void *pConsumer) {
 ** Block until a message waits for the consumer, committed by any connection or
 ** process, or the timeout (ms, or text like '30s'; at most a day) has passed.
 ** How many wait over all its subscriptions; 0 after a timeout.  Returns at once
-** when something waits already, and fails when its last subscription ends.  sqlite3_interrupt() ends it within 100 ms.
+** when something waits already, and fails when its last subscription ends.
+** sqlite3_interrupt() ends it within 100 ms.
 ** Set: delivery
 ** Errors: "UNSUPPORTED: delivery_wait: inside a transaction nothing that others
 **   commit is seen: call it by SELECT delivery_wait(...) on its own, outside of

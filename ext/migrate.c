@@ -212,16 +212,29 @@ static int is_damaged(StewardCall *c, const char *zSet) {
   return (int)steward_int(c, SQL_migrate_damaged, 0, "tn", zSet);
 }
 
+/* Without its messages the log begins again at 1; so must those who read it,
+** and what subscriptions had put on it was dropped with it. */
+static void begin_log_again(StewardCall *c) {
+  steward_run(c, SQL_log_cursors_anew, "");
+  steward_run(c, SQL_log_topics_anew, "");
+  if (steward_int(c, SQL_introspect_object, 0, "t", "steward_patterns")) {
+    steward_run(c, SQL_log_patterns_anew, "");
+    steward_run(c, SQL_log_pattern_numbers_anew, "");
+    delivery_feed_again(c);
+  }
+}
+
 /* Make again what was dropped behind its back; how many steps had to. */
 static int repair_steps(StewardCall *c, const MigrateSet *pSet, int iVersion) {
-  int i, nDone = 0;
+  int i, nDone = 0, bLog;
   if (c->rc || !is_damaged(c, pSet->zSet)) return 0;
+  bLog = (int)steward_int(c, SQL_introspect_object, 0, "t", "steward_messages");
   for (i = 0; i < iVersion && i < pSet->nStep && c->rc == SQLITE_OK; i++) {
-    if (steward_int(c, SQL_migrate_damaged, 0, "ti", pSet->zSet, i + 1)) {
-      migrate_step_repair(c, &pSet->aStep[i]);
-      nDone++;
-    }
+    nDone +=
+        (int)steward_int(c, SQL_migrate_damaged, 0, "ti", pSet->zSet, i + 1);
+    migrate_step_repair(c, &pSet->aStep[i]);
   }
+  if (!bLog && strcmp(pSet->zSet, "core") == 0) begin_log_again(c);
   return nDone;
 }
 
@@ -362,7 +375,8 @@ static int set_arguments(sqlite3_context *ctx, const char *zFunc, int argc,
 ** takes part in that.  Nothing pending: 0, without a lock.  Tables that exist
 ** already are adopted when they fit: what is missing is added, and a later
 ** migrate_down() removes only what was added.  A table or view that an earlier
-** call made and somebody dropped since is made again, empty.  While another
+** call made and somebody dropped since is made again, empty (and where that was
+** the log, its cursors begin again).  While another
 ** process migrates, this one waits for setting migrate_lock_ms on top of its
 ** busy timeout.
 ** Errors: "NOT_FOUND: migrate_up: no set 'X': did you mean 'Y'?";
@@ -470,8 +484,10 @@ static void check_loss(StewardCall *c, const char *zSet, int iTarget) {
 ** migrate_up() made is dropped.  Refused while rows would be lost, unless the
 ** third argument is 'force'; rows that a step itself put into its own tables,
 ** unchanged, do not count.  The script of an application's step runs as it is,
-** but not where its DELETE, DROP TABLE or DROP COLUMN loses rows; 'force' also
-** passes over a DROP of what is gone.  `core` goes only after every other set.
+** but not where that loses rows (by DELETE, DROP TABLE, DROP COLUMN, or in the
+** end
+** a table has fewer); 'force' also passes over a DROP of what is gone.  `core`
+** goes only after every other set.
 ** Errors: "CONFLICT: migrate_down: set 'X' down to version N would lose the
 **   rows of t (3 rows): save them, or SELECT migrate_down('X', N, 'force')";
 **   "CONFLICT: migrate_down: step 2 (fill) of set 'X' would lose 3 rows by its

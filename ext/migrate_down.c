@@ -5,8 +5,8 @@
 ** are listed before anything is done; rows that the step itself put in and
 ** nobody changed are no loss.  The script of an application's step is watched
 ** statement by statement: DROP TABLE, DROP COLUMN and DELETE that would lose
-** rows are refused.  'force' lets all of that through, and passes over what is
-** gone already.
+** rows are refused, and at its end no table may have fewer rows.  'force' lets
+** all of that through, and passes over what is gone already.
 */
 #include <string.h>
 
@@ -193,7 +193,7 @@ static int skip_gone(StewardCall *c, const char **pzScript) {
     zEnd = *pzScript + strlen(*pzScript) - 1;
   }
   zName = w.aWord[is_word(w.aWord[2], "IF") ? 4 : 2];
-  if (steward_int(c, SQL_ttl_name_taken, 0, "t", zName)) return 0;
+  if (steward_int(c, SQL_introspect_object, 0, "t", zName)) return 0;
   *pzScript = zEnd + 1;
   return c->rc == SQLITE_OK;
 }
@@ -230,6 +230,46 @@ static void run_user_script(StewardCall *c, const MigrateStep *pStep,
   }
 }
 
+/* {"table": rows} of the tables that the step did not make; caller frees. */
+static char *count_rows(StewardCall *c, const char *zMade) {
+  sqlite3_str *pJson = sqlite3_str_new(c->db);
+  sqlite3_stmt *pName =
+      steward_query(c, SQL_migrate_tables_of_others, "t", zMade);
+  int n = 0;
+  while (steward_next(c, pName)) {
+    const char *zName = steward_column(c, pName, 0);
+    sqlite3_str_appendchar(pJson, 1, n++ ? ',' : '{');
+    steward_json_string(pJson, zName, (int)strlen(zName));
+    sqlite3_str_appendf(
+        pJson, ":%lld",
+        steward_exec_int(c, 0, "SELECT count(*) FROM main.\"%w\"", zName));
+  }
+  steward_give(c, SQL_migrate_tables_of_others, pName);
+  sqlite3_str_appendall(pJson, n ? "}" : "{}");
+  return steward_str_finish(c, pJson);
+}
+
+/* Have tables fewer rows now than they had?  REPLACE, triggers and cascades do
+** not show in a statement. */
+static void check_rows_kept(StewardCall *c, const MigrateStep *pStep,
+                            int iTarget, const char *zBefore) {
+  sqlite3_stmt *pTable = steward_query(c, SQL_migrate_json_each, "t", zBefore);
+  while (steward_next(c, pTable)) {
+    const char *zName = steward_column(c, pTable, 0);
+    i64 nLost = sqlite3_column_int64(pTable, 1);
+    if (!steward_int(c, SQL_introspect_object, 0, "t", zName)) continue;
+    nLost -= steward_exec_int(c, 0, "SELECT count(*) FROM main.\"%w\"", zName);
+    if (nLost > 0) {
+      steward_fail(c, STEWARD_CONFLICT,
+                   "step %d (%s) of set '%s' would lose %lld rows of table "
+                   "'%s': save them, or SELECT migrate_down('%s', %d, 'force')",
+                   pStep->iVersion, pStep->zName, pStep->zSet, nLost, zName,
+                   pStep->zSet, iTarget);
+    }
+  }
+  steward_give(c, SQL_migrate_json_each, pTable);
+}
+
 /* Take one applied step back, on the way down to iTarget. */
 void migrate_step_down(StewardCall *c, const MigrateStep *pStep, int iTarget,
                        int bForce) {
@@ -238,7 +278,10 @@ void migrate_step_down(StewardCall *c, const MigrateStep *pStep, int iTarget,
   c->p->zChecked = NULL;
   zMade = steward_text(c, SQL_migrate_made, "ti", pStep->zSet, pStep->iVersion);
   if (c->rc == SQLITE_OK && pStep->bUser) {
+    char *zBefore = bForce ? NULL : count_rows(c, zMade);
     run_user_script(c, pStep, zMade, iTarget, bForce);
+    if (!bForce) check_rows_kept(c, pStep, iTarget, zBefore);
+    sqlite3_free(zBefore);
   } else if (c->rc == SQLITE_OK) {
     migrate_run_script(c, pStep, pStep->zDown, zMade);
   }

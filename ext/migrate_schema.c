@@ -167,6 +167,12 @@ static char *index_shape(StewardCall *c, const char *zIndex) {
       zIndex);
 }
 
+/* Names that begin like ours are ours: what they belong to must be as we make
+** it. */
+static int is_ours(const char *zName) {
+  return sqlite3_strnicmp(zName, "steward_", 8) == 0;
+}
+
 /* An index of the name but of another shape is left, and noted. */
 static void compare_index(StewardCall *c, StewardCall *pOther,
                           const char *zIndex, sqlite3_str *pNotes) {
@@ -199,14 +205,14 @@ static void compare_object(StewardCall *c, StewardCall *pOther,
   } else if (strcmp(zType, "table") == 0) {
     compare_table(c, pOther, zName, pList);
   } else if (strcmp(zType, "index") == 0) {
-    compare_index(c, pOther, zName, pNotes);
+    compare_index(c, pOther, zName, is_ours(zName) ? pList : pNotes);
   } else {
     char *zSql = steward_exec_text(
         c, "SELECT sql FROM main.sqlite_schema WHERE name = %Q", zName);
     const char *zWant = steward_column(c, pWant, 2);
     if (zSql && strcmp(zSql, zWant)) {
-      differ(bAdopt ? pNotes : pList, "%s %s has another text than the step's",
-             zType, zName);
+      differ(bAdopt && !is_ours(zName) ? pNotes : pList,
+             "%s %s has another text than the step's", zType, zName);
     }
     sqlite3_free(zSql);
   }

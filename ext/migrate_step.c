@@ -129,6 +129,13 @@ void migrate_run_statement(StewardCall *c, const MigrateStep *pStep,
                  pStep->iVersion, pStep->zName, pStep->zSet);
     return;
   }
+  if (sqlite3_bind_parameter_count(pStmt) > 0) {
+    steward_fail(c, STEWARD_INVALID_ARGUMENT,
+                 "step %d (%s) of set '%s' has a parameter, to which nothing "
+                 "is bound: write the value",
+                 pStep->iVersion, pStep->zName, pStep->zSet);
+    return;
+  }
   do {
     rc = sqlite3_step(pStmt);
   } while (rc == SQLITE_ROW);

@@ -446,6 +446,7 @@ int migrate_register(Steward *p);
 int migrate_tables_register(Steward *p);
 i64 delivery_append(StewardCall *c, const char *zTopic, sqlite3_value *pPayload,
                     const char *zKey, const char *zHeaders);
+void delivery_feed_again(StewardCall *c);
 int delivery_register(Steward *p);
 int delivery_tables_register(Steward *p);
 int change_register(Steward *p);

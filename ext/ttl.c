@@ -240,7 +240,7 @@ static char *not_new_row(StewardCall *c, const Policy *p) {
 /* An object of ours must not replace one that is there. */
 static void check_free(StewardCall *c, const char *zName) {
   if (c->rc) return;
-  if (steward_int(c, SQL_ttl_name_taken, 0, "t", zName)) {
+  if (steward_int(c, SQL_introspect_object, 0, "t", zName)) {
     steward_fail(c, STEWARD_CONFLICT,
                  "'%s' exists already, and the policy needs that name: rename "
                  "it",

@@ -7,12 +7,13 @@ SELECT iif(?1 = 'ok', json_object('bytes', ?2),
 
 -- name: health_migrations
 -- Steps not applied of sets that are installed, applied steps whose text has
--- changed, tables and views that steps made and that are gone, a set that
+-- changed, what steps made and is gone, but for the seeds' indexes and triggers, a set that
 -- misses some.
 -- set: core
 WITH gone(set_name) AS (
   SELECT a.set_name FROM main.steward_migrations AS a, json_each(a.made) AS j
-   WHERE json_extract(j.value, '$.type') IN ('table', 'view')
+   WHERE (json_extract(j.value, '$.type') IN ('table', 'view')
+       OR json_extract(j.value, '$.name') GLOB 'steward_*')
      AND NOT EXISTS (SELECT 1 FROM main.sqlite_schema AS s
                       WHERE s.type = json_extract(j.value, '$.type')
                         AND s.name = json_extract(j.value, '$.name')))

@@ -14,3 +14,7 @@ SELECT name, wr FROM pragma_table_list(?1)
 -- name: introspect_columns
 -- Its columns.
 SELECT name, type, "notnull", pk, hidden FROM pragma_table_xinfo(?1, 'main');
+
+-- name: introspect_object
+-- Does main have an object of this name?
+SELECT 1 FROM main.sqlite_schema WHERE name = ?1 COLLATE NOCASE;

@@ -37,6 +37,25 @@ DELETE FROM main.steward_messages
      FROM (SELECT min(position) AS oldest FROM main.steward_messages) AS o,
           (SELECT max(position) AS newest FROM main.steward_messages) AS n);
 
+-- name: log_cursors_anew
+-- The log was lost and begins again: so do its cursors.
+UPDATE main.steward_cursors SET acked_position = 0, acked_number = 0;
+
+-- name: log_topics_anew
+-- And its topics.
+DELETE FROM main.steward_topics;
+
+-- name: log_patterns_anew
+-- And the channels of patterns.
+-- set: delivery
+UPDATE main.steward_patterns
+   SET floor_number = 0, last_number = 0, complete_from = 0;
+
+-- name: log_pattern_numbers_anew
+-- With their numbers.
+-- set: delivery
+DELETE FROM main.steward_pattern_numbers;
+
 -- name: log_last hot
 -- The last position, one step from the end of the table.
 SELECT position FROM main.steward_messages ORDER BY position DESC LIMIT 1;

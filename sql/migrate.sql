@@ -24,10 +24,25 @@ SELECT count(*) FROM json_each(?1)
  WHERE json_extract(value, '$.name') = ?2 COLLATE NOCASE;
 
 -- name: migrate_made_tables
--- The tables that a step made.
+-- The tables that a step made; not those in which a virtual table keeps itself.
 SELECT json_extract(value, '$.name') FROM json_each(?1)
  WHERE json_extract(value, '$.type') = 'table'
+   AND NOT EXISTS (SELECT 1 FROM pragma_table_list AS l
+                    WHERE l.schema = 'main' AND l.type = 'shadow'
+                      AND l.name = json_extract(value, '$.name'))
    AND json_extract(value, '$.name') NOT LIKE 'sqlite\_%' ESCAPE '\';
+
+-- name: migrate_tables_of_others
+-- The application's tables that a step did not make.
+SELECT s.name FROM main.sqlite_schema AS s
+ WHERE s.type = 'table' AND s.rootpage > 0
+   AND s.name NOT LIKE 'sqlite\_%' ESCAPE '\'
+   AND s.name NOT LIKE 'steward\_%' ESCAPE '\'
+   AND s.name NOT IN (SELECT json_extract(value, '$.name') FROM json_each(?1));
+
+-- name: migrate_json_each
+-- The members of a JSON object.
+SELECT key, value FROM json_each(?1);
 
 -- name: migrate_json_set
 -- Add a member to a JSON object.
@@ -42,16 +57,23 @@ SELECT value FROM json_each(?1) WHERE key = ?2;
 SELECT iif(?1 IS NULL, '[]', json_array(?1));
 
 -- name: migrate_version
--- The version of an installed set.
+-- The version of an installed set; 0 when its step is not written down.
 -- set: core
-SELECT version FROM main.steward_sets WHERE set_name = ?1;
+SELECT version FROM main.steward_sets AS s
+ WHERE set_name = ?1
+   AND EXISTS (SELECT 1 FROM main.steward_migrations AS m
+                WHERE m.set_name = s.set_name AND m.version = s.version);
 
 -- name: migrate_record
--- Bookkeeping of one step.
+-- Bookkeeping of one step.  When it is there already (steward_sets was lost),
+-- what the step made the first time stays written down.
 -- set: core
 INSERT INTO main.steward_migrations(set_name, version, name, description,
     author, created, checksum, library, applied_at, made, seeded, notes)
-VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12);
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)
+    ON CONFLICT (set_name, version) DO UPDATE
+   SET applied_at = excluded.applied_at, checksum = excluded.checksum,
+       library = excluded.library;
 
 -- name: migrate_record_set
 -- The set's new version.
@@ -148,13 +170,15 @@ SELECT group_concat(json_extract(j.value, '$.type') || ' ' ||
                       AND s.name = json_extract(j.value, '$.name'));
 
 -- name: migrate_damaged
--- Is a table or view gone that step ?2 (NULL: any step) of the set made?  An
--- index or trigger may have been dropped on purpose.
+-- Is a table or view gone that step ?2 (NULL: any step) of the set made, or
+-- another object with a name of ours?  Other indexes and triggers may have been
+-- dropped on purpose.
 -- set: core
 SELECT EXISTS (
   SELECT 1 FROM main.steward_migrations AS m, json_each(m.made) AS j
    WHERE m.set_name = ?1 AND m.version = coalesce(?2, m.version)
-     AND json_extract(j.value, '$.type') IN ('table', 'view')
+     AND (json_extract(j.value, '$.type') IN ('table', 'view')
+       OR json_extract(j.value, '$.name') GLOB 'steward_*')
      AND NOT EXISTS (SELECT 1 FROM main.sqlite_schema AS s
                       WHERE s.type = json_extract(j.value, '$.type')
                         AND s.name = json_extract(j.value, '$.name')));

@@ -1,8 +1,4 @@
 -- set: core
--- name: ttl_name_taken
--- Does main have an object of this name?
-SELECT 1 FROM main.sqlite_schema WHERE name = ?1 COLLATE NOCASE;
-
 -- name: ttl_delete_hazard
 -- Why deleting a row of table ?1 could fail or run the application's code.
 SELECT why FROM (

@@ -24,9 +24,9 @@ RELEASE steward;
 ROLLBACK TO steward;
 
 -- name: set_bookkeeping
--- Is there any bookkeeping of migrations in this file?
-SELECT count(*) FROM main.sqlite_schema
- WHERE type = 'table' AND name = 'steward_sets';
+-- Is the bookkeeping of migrations in this file?
+SELECT count(*) = 2 FROM main.sqlite_schema
+ WHERE type = 'table' AND name IN ('steward_sets', 'steward_migrations');
 
 -- name: write_lock
 -- Take the write lock without writing: no row is looked at.

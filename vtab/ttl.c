@@ -44,7 +44,8 @@ static sqlite3_stmt *prepare_due(StewardCall *look, sqlite3_stmt *pPolicy) {
 ** it took, and how many rows hold what is no time, which never expire (counted
 ** up to 1000).  pending is NULL when the table or column is gone or renamed, or
 ** what ttl_attach() made on it.  hazard says why an INSERT can fail over the
-** deletion of a row: a foreign key or trigger that came after ttl_attach(); drop
+** deletion of a row: a foreign key or trigger that came after ttl_attach();
+** drop
 ** it, or attach again with on_write 0.
 ** Set: core
 ** Source: seed 002, ttl_expired_rows_pending and ttl_cleanup_deletes_total.
