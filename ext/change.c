@@ -27,92 +27,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "steward_int.h"
+#include "change_int.h"
 
 /* A topic has at most 200 bytes: "doc:", the document, "/", the branch. */
 #define NAMES_MAX_BYTES 195
 #define ACTOR_MAX_BYTES 200
 #define HASH_MAX_BYTES 200 /* of the text */
-
-/*************************************************************************
-** Sets of hashes
-*/
-typedef struct Hashes {
-  char **az; /* sorted by their bytes, each once; owned */
-  int n;
-  int nAlloc;
-} Hashes;
-
-static void hashes_free(Hashes *p) {
-  int i;
-  for (i = 0; i < p->n; i++) sqlite3_free(p->az[i]);
-  sqlite3_free(p->az);
-  memset(p, 0, sizeof(*p));
-}
-
-/* Put a copy of z at the end; hashes_sort() makes a set of them again. */
-static void hashes_push(StewardCall *c, Hashes *p, const char *z) {
-  char *zCopy = steward_mprintf(c, "%s", z);
-  if (zCopy && p->n == p->nAlloc) {
-    int nAlloc = p->nAlloc ? p->nAlloc * 2 : 4;
-    char **az = sqlite3_realloc64(p->az, sizeof(char *) * (size_t)nAlloc);
-    if (az == NULL) {
-      steward_fail_nomem(c);
-      sqlite3_free(zCopy);
-      return;
-    }
-    p->az = az;
-    p->nAlloc = nAlloc;
-  }
-  if (zCopy) p->az[p->n++] = zCopy;
-}
-
-static int compare_hashes(const void *a, const void *b) {
-  return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
-static void hashes_sort(Hashes *p) {
-  int i, n = 0;
-  if (p->n > 1) qsort(p->az, (size_t)p->n, sizeof(char *), compare_hashes);
-  for (i = 0; i < p->n; i++) {
-    if (n > 0 && strcmp(p->az[n - 1], p->az[i]) == 0) {
-      sqlite3_free(p->az[i]);
-    } else {
-      p->az[n++] = p->az[i];
-    }
-  }
-  p->n = n;
-}
-
-static int hashes_have(const Hashes *p, const char *z) {
-  return p->n > 0 && bsearch(&z, p->az, (size_t)p->n, sizeof(char *),
-                             compare_hashes) != NULL;
-}
-
-static int hashes_equal(const Hashes *a, const Hashes *b) {
-  int i;
-  for (i = 0; i < a->n && a->n == b->n; i++) {
-    if (strcmp(a->az[i], b->az[i])) return 0;
-  }
-  return a->n == b->n;
-}
-
-/* As a JSON array, cut before it is longer than nMax bytes, then with the
-** number of those left out behind it.  Caller frees. */
-static char *hashes_json(StewardCall *c, const Hashes *p, int nMax) {
-  sqlite3_str *pOut = sqlite3_str_new(c->db);
-  int i;
-  sqlite3_str_appendchar(pOut, 1, '[');
-  for (i = 0; i < p->n; i++) {
-    int n = (int)strlen(p->az[i]);
-    if (n > nMax - sqlite3_str_length(pOut)) break;
-    if (i > 0) sqlite3_str_appendchar(pOut, 1, ',');
-    steward_json_string(pOut, p->az[i], n);
-  }
-  sqlite3_str_appendchar(pOut, 1, ']');
-  if (i < p->n) sqlite3_str_appendf(pOut, " and %d more", p->n - i);
-  return steward_str_finish(c, pOut);
-}
 
 /*************************************************************************
 ** Arguments
@@ -133,26 +53,37 @@ static int has_nul(const char *z) {
   return 0;
 }
 
-/* Read a JSON array of hashes. */
+static void fail_hashes(StewardCall *c, sqlite3_value *v, const char *zName) {
+  steward_fail_argument(c, v, zName,
+                        "a JSON array of hashes (texts of 1 to 200 bytes) like "
+                        "'[\"a1b2\"]'");
+}
+
+/* Read a JSON array of hashes.  Asked of json_each() with a call of its own:
+** json_valid() would say 0 when it has no memory. */
 static void arg_hashes(StewardCall *c, sqlite3_value *v, const char *zName,
                        Hashes *pOut /* OUT */) {
   const char *zJson = steward_arg_text(c, v, zName, INT_MAX);
-  int bNul = zJson && has_nul(zJson);
+  StewardCall look = *c;
   sqlite3_stmt *pRow;
   if (zJson == NULL || strcmp(zJson, "[]") == 0) return;
-  pRow = steward_query(c, SQL_change_hashes, "t", zJson);
-  while (steward_next(c, pRow)) {
-    int bText = strcmp(steward_column(c, pRow, 0), "text") == 0;
-    const char *z = (const char *)sqlite3_column_text(pRow, 1);
-    if (bNul || !bText || !hash_ok(z, sqlite3_column_bytes(pRow, 1))) {
-      steward_fail_argument(
-          c, v, zName,
-          "a JSON array of hashes (texts of 1 to 200 bytes) like "
-          "'[\"a1b2\"]'");
-    }
+  pRow = steward_query(&look, SQL_change_hashes, "t", zJson);
+  while (steward_next(&look, pRow)) {
+    int bText = strcmp(steward_column(&look, pRow, 0), "text") == 0;
+    const char *z = bText ? steward_column(&look, pRow, 1) : NULL;
+    if (look.rc) break;
+    if (!hash_ok(z, sqlite3_column_bytes(pRow, 1))) fail_hashes(c, v, zName);
     hashes_push(c, pOut, z);
   }
-  steward_give(c, SQL_change_hashes, pRow);
+  steward_give(&look, SQL_change_hashes, pRow);
+  if (look.rc == SQLITE_ERROR || has_nul(zJson)) {
+    fail_hashes(c, v, zName);
+  } else if (look.rc && c->rc == SQLITE_OK) {
+    c->rc = look.rc;
+    c->zErr = look.zErr;
+    look.zErr = NULL;
+  }
+  sqlite3_free(look.zErr);
   hashes_sort(pOut);
 }
 

@@ -30,6 +30,8 @@ static const StewardSetting aSetting[] = {
      "age at which logged health checks are removed"},
     {"log_max_age", 604800000, 1000, 3153600000000LL, "ms",
      "age at which messages leave the log"},
+    {"log_max_bytes", 0, 0, 1125899906842624LL, "bytes",
+     "payload that the log keeps, counted from when this is set; 0: no bound"},
     {"log_max_rows", 1000000, 1, 1000000000000LL, "messages",
      "messages that the log keeps"},
     {"migrate_lock_ms", 2000, 0, 600000, "ms",

@@ -217,6 +217,7 @@ static int is_damaged(StewardCall *c, const char *zSet) {
 static void begin_log_again(StewardCall *c) {
   steward_run(c, SQL_log_cursors_anew, "");
   steward_run(c, SQL_log_topics_anew, "");
+  steward_run(c, SQL_log_marks_anew, "");
   if (steward_int(c, SQL_introspect_object, 0, "t", "steward_patterns")) {
     steward_run(c, SQL_log_patterns_anew, "");
     steward_run(c, SQL_log_pattern_numbers_anew, "");

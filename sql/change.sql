@@ -2,11 +2,8 @@
 -- name: change_hashes hot
 -- set: none
 -- The hashes of a JSON array, one a row; what is no array of texts gives a row
--- that is no text.
-SELECT type, value
-  FROM json_each(CASE WHEN json_valid(?1)
-                      THEN iif(json_type(?1) = 'array', ?1, '[null]')
-                      ELSE '[null]' END);
+-- that is no text, what is no JSON an error.
+SELECT iif(typeof(key) = 'integer', type, 'none'), value FROM json_each(?1);
 
 -- name: change_find hot
 -- A branch with its heads, by document and name; no branch, then NULLs. now: the

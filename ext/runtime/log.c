@@ -38,7 +38,9 @@ static void check_triggers(StewardCall *c) {
 static void sweep_sometimes(StewardCall *c) {
   enum { EVERY = 64 };
   if (c->rc == SQLITE_OK && c->p->nAppend++ % EVERY == 0) {
+    steward_run(c, SQL_log_mark, "");
     steward_run(c, SQL_log_sweep, "l", steward_now(c->p));
+    steward_run(c, SQL_log_unmark, "");
   }
 }
 

@@ -6,6 +6,7 @@ DROP TRIGGER IF EXISTS steward_messages_floor;
 DROP TRIGGER IF EXISTS steward_messages_oldest_first;
 DROP TRIGGER IF EXISTS steward_messages_append_only;
 DROP TABLE IF EXISTS steward_cursors;
+DROP TABLE IF EXISTS steward_log_marks;
 DROP TABLE IF EXISTS steward_topics;
 DROP TABLE IF EXISTS steward_messages;
 DROP TABLE IF EXISTS steward_policies;

@@ -102,6 +102,14 @@ CREATE TABLE IF NOT EXISTS steward_topics (
   floor_number INTEGER NOT NULL
 ) WITHOUT ROWID;
 
+-- How many bytes of payload had been published in all, now and then (only while
+-- log_max_bytes is set): what lies between two marks is a subtraction.
+CREATE TABLE IF NOT EXISTS steward_log_marks (
+  bytes INTEGER NOT NULL,
+  position INTEGER NOT NULL,
+  PRIMARY KEY (bytes, position)
+) WITHOUT ROWID;
+
 -- A cursor is a consumer's place in a channel: a topic (kind 0), the topics
 -- with a prefix (1), or everything (2, where numbers are positions).  All up to
 -- acked_number (at acked_position) is done.  max_pending 0: bounded by retention
@@ -166,7 +174,7 @@ BEGIN
       (SELECT value FROM steward_config WHERE name = 'clock'),
       CAST(round((julianday('now') - 2440587.5) * 86400000) AS INTEGER)));
   INSERT INTO steward_log_sweep(position, due)
-  VALUES (last_insert_rowid(), last_insert_rowid() % 64 = 0);
+  VALUES (last_insert_rowid(), last_insert_rowid() % 61 = 0);
 END;
 
 CREATE TRIGGER IF NOT EXISTS steward_log_update
@@ -182,12 +190,15 @@ BEGIN
 END;
 
 -- Retention, amortized: an insert into this view, with the newest position
--- and due = 1, removes up to 128 of the oldest messages that are beyond log_max_rows or
--- log_max_age.  It stops at the first that is to stay (clocks of clients
--- differ), and never removes the newest.  steward_log does it at every 64th
--- position; a connection with the library runs the same DELETE, log_sweep in
--- sql/log.sql, before every 64th message that it publishes.  It is no trigger of steward_messages: that would make each publish twice as
--- dear, because SQLite opens a statement journal for what might abort.
+-- and due = 1, removes up to 128 of the oldest messages that are beyond
+-- log_max_rows, log_max_age or log_max_bytes.  It stops at the first that is to
+-- stay (clocks of clients differ), and never removes the newest.  steward_log
+-- does it at every 61st position (a prime, so that no rhythm in which clients
+-- take turns passes it by); a connection with the library runs the same
+-- statements, log_mark, log_sweep and log_unmark in sql/log.sql, before every
+-- 64th message that it publishes.  It is no trigger of steward_messages: that
+-- would make each publish twice as dear, because SQLite opens a statement
+-- journal for what might abort.
 CREATE VIEW IF NOT EXISTS steward_log_sweep(position, due) AS
 SELECT position, 1 FROM steward_messages ORDER BY position DESC LIMIT 1;
 
@@ -195,6 +206,16 @@ CREATE TRIGGER IF NOT EXISTS steward_log_sweep_oldest
 INSTEAD OF INSERT ON steward_log_sweep
 WHEN NEW.due
 BEGIN
+  INSERT INTO steward_log_marks(bytes, position)
+  SELECT coalesce(k.bytes + (SELECT sum(length(CAST(m.payload AS BLOB)))
+                               FROM steward_messages AS m
+                              WHERE m.position > k.position), 0),
+         NEW.position
+    FROM (SELECT 1) AS one
+    LEFT JOIN (SELECT bytes, position FROM steward_log_marks
+                ORDER BY bytes DESC, position DESC LIMIT 1) AS k
+   WHERE (SELECT value FROM steward_config WHERE name = 'log_max_bytes') > 0
+     AND NEW.position > coalesce(k.position, 0);
   DELETE FROM steward_messages
    WHERE position < (
      SELECT coalesce(
@@ -204,6 +225,13 @@ BEGIN
                     OR (+m.position > NEW.position - coalesce(
                           (SELECT value FROM steward_config
                             WHERE name = 'log_max_rows'), 1000000)
+                    AND +m.position > coalesce((SELECT k.position FROM steward_log_marks AS k
+                          WHERE k.bytes <= (SELECT e.bytes
+                                              FROM steward_log_marks AS e
+                                             ORDER BY e.bytes DESC LIMIT 1)
+                            - nullif((SELECT value FROM steward_config
+                                       WHERE name = 'log_max_bytes'), 0)
+                          ORDER BY k.bytes DESC, k.position DESC LIMIT 1), 0)
                     AND m.published_at >= coalesce(
                           (SELECT value FROM steward_config
                             WHERE name = 'clock'),
@@ -215,6 +243,13 @@ BEGIN
                 ORDER BY m.position LIMIT 1),
               o.oldest + 128)
        FROM (SELECT min(position) AS oldest FROM steward_messages) AS o);
+  DELETE FROM steward_log_marks
+   WHERE bytes < (SELECT k.bytes FROM steward_log_marks AS k
+                   WHERE k.bytes <= (SELECT e.bytes FROM steward_log_marks AS e
+                                      ORDER BY e.bytes DESC LIMIT 1)
+                     - nullif((SELECT value FROM steward_config
+                                WHERE name = 'log_max_bytes'), 0)
+                   ORDER BY k.bytes DESC LIMIT 1);
 END;
 
 CREATE TRIGGER IF NOT EXISTS steward_messages_append_only
