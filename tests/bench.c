@@ -85,6 +85,8 @@ static void run_case(const Case *k) {
 
 static const Case aCase[] = {
     {"publish : bare insert, autocommit", BARE, PUBLISH, INSERT_BARE, 0, 20},
+    {"the same, synchronous=FULL", BARE "PRAGMA synchronous=FULL;", PUBLISH,
+     INSERT_BARE, 0, 20},
     {"publish : bare insert, one transaction", BARE, PUBLISH, INSERT_BARE, 1,
      100},
     {"the same with 100 subscribers", BARE SUBSCRIBERS("100"), PUBLISH,
