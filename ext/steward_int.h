@@ -350,8 +350,13 @@ struct StewardTable {
 int steward_register_table(Steward *p, const StewardTable *pTable);
 int steward_register_tables(Steward *p, const StewardTable *aTable, int n);
 void steward_row(StewardCall *c, StewardRows *r, const char *zFmt, ...);
-void steward_rows_from(StewardRows *r, enum StewardSqlId id,
-                       sqlite3_stmt *pStmt);
+typedef struct StewardStream {
+  int (*xNext)(StewardCall *c, void *pState); /* 1: stands on a row */
+  void (*xColumn)(sqlite3_context *ctx, void *pState, int iCol);
+  void (*xFree)(StewardCall *c, void *pState);
+} StewardStream;
+void steward_rows_stream(StewardRows *r, const StewardStream *pStream,
+                         void *pState);
 int steward_row_count(const StewardRows *r);
 void steward_row_set(StewardRows *r, int iRow, int iCol, i64 iValue);
 

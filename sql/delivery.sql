@@ -264,39 +264,34 @@ SELECT s.topic, s.kind, s.pattern_id, s.policy,
                          WHERE k.consumer = ?1) AS f) AS b) AS s;
 
 -- name: delivery_rows hot
--- At most ?6 messages of a topic from number ?2 on, in order.  ?3 and ?4: how
--- many were lost before the first, and from which position; ?5: more are
--- waiting.
+-- The messages of a topic from number ?2 up to ?3, in order.
 SELECT m.position, m.number, m.topic, m.key, m.payload, m.headers,
-       m.published_at, iif(m.number = ?2, ?3, 0), iif(m.number = ?2, ?4, NULL),
-       ?5, m.number AS place
+       m.published_at, m.number AS place
   FROM main.steward_messages AS m INDEXED BY steward_messages_number
- WHERE m.topic = ?1 AND m.number >= ?2
- ORDER BY m.number LIMIT ?6;
+ WHERE m.topic = ?1 AND m.number BETWEEN ?2 AND ?3
+ ORDER BY m.number;
 
 -- name: delivery_rows_pattern hot
 -- The same of a pattern.
 SELECT m.position, m.number, m.topic, m.key, m.payload, m.headers,
-       m.published_at, iif(n.number = ?2, ?3, 0), iif(n.number = ?2, ?4, NULL),
-       ?5, n.number AS place
+       m.published_at, n.number AS place
   FROM main.steward_pattern_numbers AS n
  CROSS JOIN main.steward_messages AS m ON m.position = n.position
- WHERE n.pattern_id = ?1 AND n.number >= ?2
- ORDER BY n.number LIMIT ?6;
+ WHERE n.pattern_id = ?1 AND n.number BETWEEN ?2 AND ?3
+ ORDER BY n.number;
 
 -- name: delivery_rows_all hot
 -- The same of everything.
 SELECT m.position, m.number, m.topic, m.key, m.payload, m.headers,
-       m.published_at, iif(m.position = ?2, ?3, 0),
-       iif(m.position = ?2, ?4, NULL), ?5, m.position AS place
+       m.published_at, m.position AS place
   FROM main.steward_messages AS m
- WHERE m.position >= ?2 AND ?1 IS NULL
- ORDER BY m.position LIMIT ?6;
+ WHERE m.position >= ?2 AND +m.position <= ?3 AND ?1 IS NULL
+ ORDER BY m.position;
 
 -- name: delivery_keys hot
 -- Of ?3 messages of a topic from number ?2 on, the newest of each key.
 SELECT m.position, m.number, m.topic, m.key, m.payload, m.headers,
-       m.published_at, NULL, NULL, NULL, m.number AS place
+       m.published_at, m.number AS place
   FROM (SELECT w.position, max(w.number)
           FROM (SELECT l.position, l.number, l.key
                   FROM main.steward_messages AS l
@@ -310,7 +305,7 @@ SELECT m.position, m.number, m.topic, m.key, m.payload, m.headers,
 -- name: delivery_keys_pattern hot
 -- The same of a pattern, the newest of each topic and key.
 SELECT m.position, m.number, m.topic, m.key, m.payload, m.headers,
-       m.published_at, NULL, NULL, NULL, k.number AS place
+       m.published_at, k.number AS place
   FROM (SELECT w.position, max(w.number) AS number
           FROM (SELECT n.position, n.number, l.topic, l.key
                   FROM main.steward_pattern_numbers AS n
@@ -325,7 +320,7 @@ SELECT m.position, m.number, m.topic, m.key, m.payload, m.headers,
 -- name: delivery_keys_all hot
 -- The same of everything.
 SELECT m.position, m.number, m.topic, m.key, m.payload, m.headers,
-       m.published_at, NULL, NULL, NULL, m.position AS place
+       m.published_at, m.position AS place
   FROM (SELECT max(w.position) AS position
           FROM (SELECT l.position, l.topic, l.key
                   FROM main.steward_messages AS l

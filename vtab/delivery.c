@@ -19,10 +19,14 @@ enum {
   ROW_PAYLOAD,
   ROW_HEADERS,
   ROW_PUBLISHED_AT,
-  ROW_DROPPED,
-  ROW_DROPPED_FROM,
-  ROW_MORE,
   ROW_PLACE /* its number in the channel */
+};
+
+/* The columns of delivery_next behind the first seven, which are the same. */
+enum {
+  COLUMN_DROPPED = ROW_PUBLISHED_AT + 1,
+  COLUMN_DROPPED_FROM,
+  COLUMN_MORE
 };
 
 /* How many messages the policy coalesce looks at in one call. */
@@ -40,9 +44,15 @@ typedef struct Source {
   i64 iDroppedFrom;
 } Source;
 
+/* The subscriptions, merged in the order of positions. */
 typedef struct Merge {
   Source *a;
   int n;
+  Source *pHere; /* streaming: whose message is the current row ... */
+  i64 nDropped;  /* ... what was lost before it ... */
+  i64 iDroppedFrom;
+  i64 nLeft; /* ... and how many may still come */
+  int bMore; /* others are waiting behind those */
 } Merge;
 
 static void source_next(StewardCall *c, Source *pSource) {
@@ -55,7 +65,7 @@ static void source_next(StewardCall *c, Source *pSource) {
   }
 }
 
-/* Prepare to read the channel of a row of delivery_cursors. */
+/* Stand on the first message of the channel of a row of delivery_cursors. */
 static void source_open(StewardCall *c, Source *pSource,
                         sqlite3_stmt *pCursor) {
   static const enum StewardSqlId aSql[2][3] = {
@@ -72,13 +82,12 @@ static void source_open(StewardCall *c, Source *pSource,
   pSource->eSql = aSql[pSource->bCoalesce][eKind];
   /* the channel: a topic, the id of a pattern, or NULL for everything */
   pSource->pRow =
-      steward_query(c, pSource->eSql, pSource->bCoalesce ? "vli" : "vlnnni",
+      steward_query(c, pSource->eSql, "vll",
                     sqlite3_column_value(pCursor, eKind == 0 ? 0 : 2), iFirst,
-                    pSource->bCoalesce ? COALESCED : -1);
+                    pSource->bCoalesce ? (i64)COALESCED : pSource->iLast);
+  source_next(c, pSource);
 }
 
-/* Open the consumer's channels, and stand on the first message of each but the
-** last: a statement that is taken must step before it is taken again. */
 static void merge_open(StewardCall *c, Merge *pMerge, const char *zConsumer,
                        i64 iAfter) {
   sqlite3_stmt *pCursor =
@@ -91,7 +100,6 @@ static void merge_open(StewardCall *c, Merge *pMerge, const char *zConsumer,
       break;
     }
     pMerge->a = aNew;
-    if (pMerge->n > 0) source_next(c, &aNew[pMerge->n - 1]);
     source_open(c, &aNew[pMerge->n++], pCursor);
   }
   steward_give(c, SQL_delivery_cursors, pCursor);
@@ -182,11 +190,9 @@ static int merge_more(const Merge *pMerge) {
 ** are waiting.  A message larger than the whole credit comes alone. */
 static void merge_take(StewardCall *c, StewardRows *r, Merge *pMerge,
                        i64 nMaxRows, i64 nMaxBytes) {
-  enum { COLUMN_MORE = 9 };
   i64 nBytes = 0;
   Source *pSource;
   int i, bMore;
-  if (pMerge->n > 0) source_next(c, &pMerge->a[pMerge->n - 1]);
   while ((pSource = merge_first(pMerge)) != NULL && c->rc == SQLITE_OK &&
          steward_row_count(r) < nMaxRows) {
     nBytes += sqlite3_column_bytes(pSource->pRow, ROW_PAYLOAD);
@@ -200,22 +206,71 @@ static void merge_take(StewardCall *c, StewardRows *r, Merge *pMerge,
   }
 }
 
-/* One channel, and as many rows as there are: they need not be copied.  What is
-** published while the caller reads is not for this call. */
-static int stream(StewardCall *c, StewardRows *r, Merge *pMerge, i64 nMaxRows) {
-  Source *pSource = pMerge->a;
-  sqlite3_stmt *pRow;
-  i64 nPending;
-  if (c->rc || pMerge->n != 1 || pSource->bCoalesce) return 0;
-  pRow = pSource->pRow;
-  nPending = pSource->iLast - pSource->iPlace;
-  if (nPending < 0) nPending = 0;
-  sqlite3_bind_int64(pRow, 3, pSource->nDropped);
-  if (pSource->nDropped) sqlite3_bind_int64(pRow, 4, pSource->iDroppedFrom);
-  sqlite3_bind_int(pRow, 5, nPending > nMaxRows);
-  sqlite3_bind_int64(pRow, 6, nPending > nMaxRows ? nMaxRows : nPending);
-  steward_rows_from(r, pSource->eSql, pRow);
-  pSource->pRow = NULL;
+/*************************************************************************
+** The same as a stream, where nothing has to be known at the end
+*/
+
+static int stream_next(StewardCall *c, void *pState) {
+  Merge *pMerge = pState;
+  if (pMerge->pHere) merge_pass(c, pMerge, pMerge->pHere);
+  pMerge->pHere = pMerge->nLeft-- > 0 ? merge_first(pMerge) : NULL;
+  if (pMerge->pHere == NULL || c->rc) return 0;
+  pMerge->nDropped =
+      merge_dropped(pMerge, pMerge->pHere->iPosition, &pMerge->iDroppedFrom);
+  return 1;
+}
+
+static void stream_column(sqlite3_context *ctx, void *pState, int iCol) {
+  const Merge *pMerge = pState;
+  switch (iCol) {
+  case COLUMN_DROPPED: sqlite3_result_int64(ctx, pMerge->nDropped); break;
+  case COLUMN_DROPPED_FROM:
+    if (pMerge->nDropped) sqlite3_result_int64(ctx, pMerge->iDroppedFrom);
+    break;
+  case COLUMN_MORE: sqlite3_result_int(ctx, pMerge->bMore); break;
+  default:
+    sqlite3_result_value(ctx, sqlite3_column_value(pMerge->pHere->pRow, iCol));
+  }
+}
+
+static void stream_free(StewardCall *c, void *pState) {
+  merge_close(c, pState);
+  sqlite3_free(pState);
+}
+
+static const StewardStream mergeStream = {stream_next, stream_column,
+                                          stream_free};
+
+/* Can it be told now whether more than nMaxRows messages wait?  A message that
+** several subscriptions want counts in each of them. */
+static int more_is_known(Merge *pMerge, i64 nMaxRows) {
+  i64 nSum = 0, nMost = 0;
+  int i;
+  for (i = 0; i < pMerge->n; i++) {
+    const Source *pSource = &pMerge->a[i];
+    i64 nHere = pSource->pRow ? pSource->iLast - pSource->iPlace + 1 : 0;
+    if (pSource->bCoalesce) return 0;
+    nSum += nHere;
+    if (nHere > nMost) nMost = nHere;
+  }
+  pMerge->bMore = nMost > nMaxRows;
+  return nMost > nMaxRows || nSum <= nMaxRows;
+}
+
+/* Stream the merge; 0 when that cannot be, and it is still the caller's.  What
+** is published while the caller reads is not for this call. */
+static int stream(StewardCall *c, StewardRows *r, const Merge *pOpen,
+                  i64 nMaxRows) {
+  Merge *pMerge;
+  if (c->rc || !more_is_known((Merge *)pOpen, nMaxRows)) return 0;
+  pMerge = sqlite3_malloc64(sizeof(*pMerge));
+  if (pMerge == NULL) {
+    steward_fail_nomem(c);
+    return 0;
+  }
+  *pMerge = *pOpen;
+  pMerge->nLeft = nMaxRows;
+  steward_rows_stream(r, &mergeStream, pMerge);
   return 1;
 }
 
@@ -255,9 +310,8 @@ static void next_rows(StewardCall *c, StewardRows *r, int nArg,
   i64 nMaxBytes = optional(c, apArg[2], "max_bytes", 0, INT64_MAX);
   i64 iAfter = optional(c, apArg[3], "after", 0, 0);
   if (c->rc == SQLITE_OK) merge_open(c, &merge, zConsumer, iAfter);
-  if (nMaxBytes < INT64_MAX || !stream(c, r, &merge, nMaxRows)) {
-    merge_take(c, r, &merge, nMaxRows, nMaxBytes);
-  }
+  if (nMaxBytes == INT64_MAX && stream(c, r, &merge, nMaxRows)) return;
+  merge_take(c, r, &merge, nMaxRows, nMaxBytes);
   merge_close(c, &merge);
 }
 

@@ -13,7 +13,8 @@
 ** table.  A table-valued function never writes (API.md 1).
 **
 ** The plan goes from xBestIndex to xFilter as text, one token a constraint:
-** `A<i>` argument i, `=<i>` `><i>` `g<i>` (>=) `<<i>` `l<i>` (<=) column i,
+** `A<i>` argument i, `M<i>` argument i is missing, `=<i>` `><i>` `g<i>` (>=)
+** `<<i>` `l<i>` (<=) column i,
 ** then `o<i>` `O<i>` order by column i ascending, descending.
 */
 #include <assert.h>
@@ -40,8 +41,8 @@ struct StewardRows {
   int nRow;
   int nAlloc;
   Cell *aCell;
-  sqlite3_stmt *pStmt;     /* instead of cells: a statement that was taken */
-  enum StewardSqlId eStmt; /* which */
+  const StewardStream *pStream; /* instead of cells: rows as they come ... */
+  void *pState;                 /* ... from this, see steward_rows_stream() */
 };
 
 static void rows_free(StewardRows *r) {
@@ -116,13 +117,11 @@ void steward_row(StewardCall *c, StewardRows *r, const char *zFmt, ...) {
   va_end(ap);
 }
 
-/* The rows are those of a statement, taken and bound but not stepped yet, with
-** the columns of the table in their order; none is copied.  It is given back at
-** the last row. */
-void steward_rows_from(StewardRows *r, enum StewardSqlId id,
-                       sqlite3_stmt *pStmt) {
-  r->pStmt = pStmt;
-  r->eStmt = id;
+/* The rows come one by one, and none is copied: pState, freed by the stream. */
+void steward_rows_stream(StewardRows *r, const StewardStream *pStream,
+                         void *pState) {
+  r->pStream = pStream;
+  r->pState = pState;
 }
 
 int steward_row_count(const StewardRows *r) {
@@ -154,7 +153,6 @@ static void cell_result(sqlite3_context *ctx, const Cell *pCell) {
 typedef struct RowsetCursor {
   sqlite3_vtab_cursor base; /* must be first */
   sqlite3_stmt *pStmt;      /* rows by statement */
-  int bTaken;               /* pStmt is rows.eStmt, to be given back */
   StewardRows rows;         /* or made in C */
   sqlite3_value **apArg;    /* copies of the hidden arguments */
   i64 iRow;                 /* 1-based number of the current row */
@@ -345,7 +343,7 @@ static int rowsetBestIndex(sqlite3_vtab *pBase, sqlite3_index_info *pInfo) {
   int nArgv = 0, nPushed = 0, i;
   int rc = plan_arguments(pTab, pInfo, pPlan, &nArgv);
   int bMissing =
-      sqlite3_str_length(pPlan) && sqlite3_str_value(pPlan)[0] == 'M';
+      sqlite3_str_length(pPlan) && strchr(sqlite3_str_value(pPlan), 'M');
   if (rc == SQLITE_OK && pTab->pTable->xRows == NULL) {
     nPushed = plan_constraints(pTab, pInfo, pPlan, &nArgv);
     plan_order(pTab, pInfo, pPlan);
@@ -373,18 +371,17 @@ static int rowsetOpen(sqlite3_vtab *pBase, sqlite3_vtab_cursor **ppCursor) {
   return SQLITE_OK;
 }
 
-/* A statement that was taken goes back as soon as it ends: from then on the
-** cache may hand it to others. */
+/* The end of the rows.  At once, not only when the cursor closes: statements
+** that
+** were taken may be handed to others by the cache as soon as they are through.
+** */
 static void cursor_release(RowsetCursor *pCur) {
   StewardVtab *pTab = (StewardVtab *)pCur->base.pVtab;
   StewardCall c = {.p = pTab->p, .db = pTab->p->db};
-  if (pCur->bTaken) {
-    steward_give(&c, pCur->rows.eStmt, pCur->pStmt);
-  } else {
-    sqlite3_finalize(pCur->pStmt);
-  }
+  sqlite3_finalize(pCur->pStmt);
   pCur->pStmt = NULL;
-  pCur->bTaken = 0;
+  if (pCur->rows.pState) pCur->rows.pStream->xFree(&c, pCur->rows.pState);
+  pCur->rows.pState = NULL;
 }
 
 static void cursor_reset(RowsetCursor *pCur) {
@@ -498,6 +495,8 @@ static void cursor_step(StewardCall *c, RowsetCursor *pCur) {
   pCur->iRow++;
   if (pCur->pStmt) {
     pCur->bEof = !steward_next(c, pCur->pStmt);
+  } else if (pCur->rows.pStream) {
+    pCur->bEof = c->rc || !pCur->rows.pStream->xNext(c, pCur->rows.pState);
     if (pCur->bEof) cursor_release(pCur);
   } else {
     pCur->bEof = pCur->iRow > pCur->rows.nRow;
@@ -509,6 +508,7 @@ static int rowsetFilter(sqlite3_vtab_cursor *pBase, int idxNum,
   RowsetCursor *pCur = (RowsetCursor *)pBase;
   StewardVtab *pTab = (StewardVtab *)pBase->pVtab;
   const StewardTable *pTable = pTab->pTable;
+  const char *zMissing;
   StewardCall c;
   cursor_reset(pCur);
   steward_open_table(&c, pTab->p, pTable->zName, pTable->zSet, STEWARD_READ);
@@ -516,12 +516,11 @@ static int rowsetFilter(sqlite3_vtab_cursor *pBase, int idxNum,
     pCur->bEof = 1;
     return steward_close_table(&c, pBase->pVtab);
   }
-  if (zPlan && *zPlan == 'M') fail_missing_argument(&c, pTab, atoi(zPlan + 1));
+  zMissing = zPlan ? strchr(zPlan, 'M') : NULL;
+  if (zMissing) fail_missing_argument(&c, pTab, atoi(zMissing + 1));
   take_arguments(&c, pCur, zPlan, argv);
   if (c.rc == SQLITE_OK && pTable->xRows) {
     pTable->xRows(&c, &pCur->rows, pTable->nArg, pCur->apArg);
-    pCur->pStmt = pCur->rows.pStmt;
-    pCur->bTaken = pCur->pStmt != NULL;
   } else if (c.rc == SQLITE_OK) {
     if (pTable->xCheck) pTable->xCheck(&c, pCur->apArg);
     if (c.rc == SQLITE_OK) {
@@ -557,6 +556,8 @@ static int rowsetColumn(sqlite3_vtab_cursor *pBase, sqlite3_context *ctx,
     if (v) sqlite3_result_value(ctx, v);
   } else if (pCur->pStmt) {
     sqlite3_result_value(ctx, sqlite3_column_value(pCur->pStmt, iCol));
+  } else if (pCur->rows.pStream) {
+    pCur->rows.pStream->xColumn(ctx, pCur->rows.pState, iCol);
   } else {
     i64 iCell = (pCur->iRow - 1) * pCur->rows.nColumn + iCol;
     cell_result(ctx, &pCur->rows.aCell[iCell]);
