@@ -32,8 +32,9 @@ static int (*const aRegister[])(Steward *) = {
     ttl_tables_register, /* rows that expire */
     delta_register,      /* overlays */
     perf_register,
-    perf_tables_register,        /* measurements */
-    health_tables_register,      /* checks */
+    perf_tables_register,   /* measurements */
+    health_tables_register, /* checks */
+    vacuum_register,
     vacuum_tables_register,      /* free space */
     maintenance_tables_register, /* the sqlite_* tables */
     help_register,

@@ -7,11 +7,10 @@
 ** Two pieces of the runtime are SQL: a cursor is a row of steward_cursors,
 ** moved by the statements of sql/delivery.sql; the reaper is the triggers that
 ** ext/ttl.c puts on a table, and those of the tables that Steward fills.
-** Three have a place and no caller yet; the first one makes them, here:
+** Two have a place and no caller yet; the first one makes them, here:
 **   lease.c    take, renew, hand back (name, owner, token, until) in one
 **              statement each, with a counter that fences off late owners
 **   slice.c    work in a budget, with its position stored
-**   private.c  a second connection to the same file, by SQLite alone
 */
 #ifndef STEWARD_INT_H
 #define STEWARD_INT_H
@@ -264,6 +263,13 @@ i64 steward_wait(StewardCall *c, i64 iTimeout /* ms */,
                  i64 (*xReady)(StewardCall *, void *), void *pArg);
 
 /*************************************************************************
+** Interface to code in private.c: a second connection to the same file
+*/
+sqlite3 *steward_private_open(StewardCall *c, int bWrite);
+void steward_private_exec(StewardCall *c, sqlite3 *pPrivate,
+                          char *zSql /* freed */);
+
+/*************************************************************************
 ** Interface to code in form.c: what was made out of the schema of a table
 */
 struct StewardForm {
@@ -467,6 +473,8 @@ int ttl_tables_register(Steward *p);
 int perf_register(Steward *p);
 int perf_tables_register(Steward *p);
 int health_tables_register(Steward *p);
+char *steward_temp_directory(StewardCall *c); /* caller frees */
+int vacuum_register(Steward *p);
 int vacuum_tables_register(Steward *p);
 int maintenance_tables_register(Steward *p);
 

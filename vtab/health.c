@@ -92,34 +92,17 @@ static int filesystem_free(const char *zPath, i64 *pnFree, double *prShare) {
   return 1;
 }
 
-/* Where SQLite puts its temporary files: the first of these directories that
-** can be written, zSet being what the host has set. */
-static const char *temp_directory(const char *zSet) {
-  const char *azDir[] = {
-      zSet,  getenv("SQLITE_TMPDIR"), getenv("TMPDIR"), "/var/tmp", "/usr/tmp",
-      "/tmp"};
-  int i;
-  for (i = 0; i < ArraySize(azDir); i++) {
-    struct stat st;
-    if (azDir[i] && stat(azDir[i], &st) == 0 && S_ISDIR(st.st_mode) &&
-        access(azDir[i], W_OK | X_OK) == 0) {
-      return azDir[i];
-    }
-  }
-  return ".";
-}
-
 /* Is there room for the file to grow, and for a vacuum's copy? */
 static void check_storage(StewardCall *c, Check *k) {
   const char *zFile = sqlite3_db_filename(c->db, "main");
   i64 nFree = 0, nTemp = 0, nBytes = main_bytes(c);
   double rShare = 0.0, rTemp = 0.0;
   char zTemp[32] = "null";
-  char *zSet = steward_exec_text(c, "PRAGMA temp_store_directory");
-  if (filesystem_free(temp_directory(zSet), &nTemp, &rTemp)) {
+  char *zDirectory = steward_temp_directory(c);
+  if (zDirectory && filesystem_free(zDirectory, &nTemp, &rTemp)) {
     sqlite3_snprintf(sizeof(zTemp), zTemp, "%lld", nTemp);
   }
-  sqlite3_free(zSet);
+  sqlite3_free(zDirectory);
   k->rThreshold = 0.1;
   if (zFile == NULL || zFile[0] == 0 ||
       !filesystem_free(zFile, &nFree, &rShare)) {

@@ -10,10 +10,20 @@ static i64 pragma_int(StewardCall *c, const char *zSchema,
   return steward_exec_int(c, 0, "PRAGMA \"%w\".%s", zSchema, zPragma);
 }
 
-/* The SQL that gives the space back, or "nothing". */
-static const char *recommended(i64 nPage, i64 nFree, i64 eAuto) {
-  if (nFree < 64 || nFree * 10 < nPage) return "nothing";
-  return eAuto == 2 ? "PRAGMA incremental_vacuum" : "VACUUM";
+/* The SQL that gives the space back, or "nothing"; the verbs are for the file
+** of main.  Caller frees. */
+static char *recommended(StewardCall *c, const char *zSchema, i64 nPage,
+                         i64 nFree, i64 eAuto) {
+  const char *zFile = sqlite3_db_filename(c->db, zSchema);
+  int bVerb = strcmp(zSchema, "main") == 0 && zFile && zFile[0];
+  if (nFree < 64 || nFree * 10 < nPage) return steward_mprintf(c, "nothing");
+  if (eAuto == 2) {
+    return bVerb ? steward_mprintf(c, "SELECT vacuum_incremental()")
+                 : steward_mprintf(c, "PRAGMA \"%w\".incremental_vacuum",
+                                   zSchema);
+  }
+  return bVerb ? steward_mprintf(c, "SELECT vacuum_full()")
+               : steward_mprintf(c, "VACUUM \"%w\"", zSchema);
 }
 
 /* vacuum_status(schema_name TEXT, page_size INTEGER, pages INTEGER,
@@ -37,6 +47,7 @@ static void status_row(StewardCall *c, StewardRows *r, const char *zSchema,
   i64 eAuto = pragma_int(c, zSchema, "auto_vacuum");
   sqlite3_stmt *pLast = NULL;
   const char *zAt = NULL, *zType = NULL;
+  char *zDo;
   if (c->rc || (strcmp(zSchema, "temp") == 0 && nPage == 0)) return;
   if (bLog && strcmp(zSchema, "main") == 0) {
     pLast = steward_query(c, SQL_vacuum_last, "");
@@ -45,11 +56,12 @@ static void status_row(StewardCall *c, StewardRows *r, const char *zSchema,
       zType = (const char *)sqlite3_column_text(pLast, 1);
     }
   }
+  zDo = recommended(c, zSchema, nPage, nFree, eAuto);
   steward_row(c, r, "tllltldlttt", zSchema, nSize, nPage, nFree,
               azMode[eAuto >= 0 && eAuto < 3 ? eAuto : 0], nFree * nSize,
               nPage > 0 ? (double)nFree / (double)nPage : 0.0,
-              steward_wal_bytes(c->db, zSchema), zAt, zType,
-              recommended(nPage, nFree, eAuto));
+              steward_wal_bytes(c->db, zSchema), zAt, zType, zDo);
+  sqlite3_free(zDo);
   steward_give(c, SQL_vacuum_last, pLast);
 }
 

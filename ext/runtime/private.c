@@ -1,0 +1,111 @@
+/*
+** private.c - a second connection to the same file, by SQLite alone.
+**
+** What SQLite refuses while a statement runs (VACUUM does, and every function
+** is part of one) goes through a connection of our own.  It cannot wait for
+** ourselves: it is opened only while this connection has no transaction, so
+** nothing that it waits for is held by the thread that waits.
+**
+** The file is never opened by anything but SQLite: closing another descriptor
+** of it would drop the locks of the whole process.
+*/
+#include <string.h>
+
+#include "steward_int.h"
+
+/* Why there can be none here. */
+static void check_private(StewardCall *c, int bWrite) {
+  const char *zFile = sqlite3_db_filename(c->db, "main");
+  if (c->rc) return;
+  if (zFile == NULL || zFile[0] == 0) {
+    steward_fail(c, STEWARD_UNSUPPORTED,
+                 "it needs a database file, and this one is in memory");
+  } else if (steward_on_dqlite(c->p)) {
+    steward_fail(c, STEWARD_UNSUPPORTED,
+                 "it changes the file behind dqlite's back: run it on a copy");
+  } else if (!sqlite3_get_autocommit(c->db) ||
+             sqlite3_txn_state(c->db, "main") != SQLITE_TXN_NONE) {
+    steward_fail(c, STEWARD_UNSUPPORTED,
+                 "it works beside this connection, which must not hold a "
+                 "transaction: call it by SELECT %s(...) on its own, outside "
+                 "of BEGIN",
+                 c->zFunc);
+  } else if (bWrite && (sqlite3_db_readonly(c->db, "main") == 1 ||
+                        sqlite3_uri_boolean(zFile, "immutable", 0))) {
+    steward_fail(c, STEWARD_READ_ONLY,
+                 "the database is open read-only: open it for writing");
+  }
+}
+
+/* The path as a URI, its special characters escaped; caller frees. */
+static char *file_uri(StewardCall *c, const char *zFile) {
+  sqlite3_str *pUri = sqlite3_str_new(c->db);
+  sqlite3_str_appendall(pUri, "file:");
+  for (; zFile[0]; zFile++) {
+    if (strchr("?#%", zFile[0])) {
+      sqlite3_str_appendf(pUri, "%%%02x", (unsigned char)zFile[0]);
+    } else {
+      sqlite3_str_appendchar(pUri, 1, zFile[0]);
+    }
+  }
+  return steward_str_finish(c, pUri);
+}
+
+/* sqlite3_interrupt() of the host reaches its own connection only: pass it on.
+** A nested statement notices. */
+static int pass_interrupt(void *pCall) {
+  StewardCall *c = pCall;
+  StewardCall look = {.p = c->p, .db = c->db, .zFunc = c->zFunc};
+  int bStop;
+  steward_int(&look, SQL_private_alive, 0, "");
+  bStop = (look.rc & 0xff) == SQLITE_INTERRUPT;
+  sqlite3_free(look.zErr);
+  return bStop;
+}
+
+/* Open it; NULL when the call has failed.  The caller closes it. */
+sqlite3 *steward_private_open(StewardCall *c, int bWrite) {
+  sqlite3 *pPrivate = NULL;
+  sqlite3_vfs *pVfs = NULL;
+  char *zUri;
+  int rc;
+  check_private(c, bWrite);
+  if (c->rc) return NULL;
+  sqlite3_file_control(c->db, "main", SQLITE_FCNTL_VFS_POINTER, &pVfs);
+  zUri = file_uri(c, sqlite3_db_filename(c->db, "main"));
+  if (zUri == NULL) return NULL;
+  rc = sqlite3_open_v2(zUri, &pPrivate,
+                       (bWrite ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY) |
+                           SQLITE_OPEN_URI | SQLITE_OPEN_PRIVATECACHE |
+                           SQLITE_OPEN_NOMUTEX,
+                       pVfs ? pVfs->zName : NULL);
+  sqlite3_free(zUri);
+  if (rc) {
+    steward_fail_rc(c, rc, "cannot open the file a second time: %s",
+                    sqlite3_errmsg(pPrivate));
+    sqlite3_close(pPrivate);
+    return NULL;
+  }
+  sqlite3_progress_handler(pPrivate, 10000, pass_interrupt, c);
+  return pPrivate;
+}
+
+/* Run SQL there; a failure is the call's.  zSql is freed. */
+void steward_private_exec(StewardCall *c, sqlite3 *pPrivate, char *zSql) {
+  int rc;
+  if (zSql == NULL) steward_fail_nomem(c);
+  if (c->rc == SQLITE_OK) {
+    rc = sqlite3_exec(pPrivate, zSql, NULL, NULL, NULL);
+    if ((rc & 0xff) == SQLITE_BUSY) {
+      steward_fail(c, STEWARD_BUSY,
+                   "another connection uses the file, and %s needs it alone: "
+                   "try again when it is quiet",
+                   c->zFunc);
+    } else if ((rc & 0xff) == SQLITE_NOMEM) {
+      steward_fail_nomem(c);
+    } else if (rc) {
+      steward_fail_rc(c, rc, "%s", sqlite3_errmsg(pPrivate));
+    }
+  }
+  sqlite3_free(zSql);
+}
