@@ -34,6 +34,7 @@ static int (*const aRegister[])(Steward *) = {
     perf_register,
     perf_tables_register,   /* measurements */
     health_tables_register, /* checks */
+    doctor_tables_register, /* findings, and what mends them */
     vacuum_register,
     vacuum_tables_register,      /* free space */
     maintenance_tables_register, /* the sqlite_* tables */

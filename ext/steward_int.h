@@ -473,6 +473,7 @@ int ttl_tables_register(Steward *p);
 int perf_register(Steward *p);
 int perf_tables_register(Steward *p);
 int health_tables_register(Steward *p);
+int doctor_tables_register(Steward *p);
 char *steward_temp_directory(StewardCall *c); /* caller frees */
 int vacuum_register(Steward *p);
 int vacuum_tables_register(Steward *p);
