@@ -77,7 +77,8 @@ static const Kind aKind[] = {
 ** this connection, makes the row go away; effect says what it does and costs.
 ** Reads the schema and small tables only.
 ** Source: seed 001, health monitoring.
-** Example: CREATE TABLE t(a, b); CREATE INDEX t_a ON t(a);
+** Example: CREATE TABLE t(a, b);
+**   CREATE INDEX t_a ON t(a);
 **   CREATE INDEX t_ab ON t(a, b);
 **   SELECT severity, sql FROM steward_doctor WHERE finding='duplicate_index';
 **   -- advice|DROP INDEX "t_a"
