@@ -295,6 +295,7 @@ void steward_json_value(StewardCall *c, sqlite3_str *pOut, sqlite3_value *v);
 int steward_json_blob(StewardCall *c, const char *z, int n,
                       unsigned char **ppBlob /* OUT */, int *pnBlob /* OUT */);
 char *steward_str_finish(StewardCall *c, sqlite3_str *pOut);
+sqlite3_value *steward_json_scalar(StewardCall *c, const char *zJson);
 
 /*************************************************************************
 ** Interface to code in options.c: the last, JSON, argument of verbs
