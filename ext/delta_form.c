@@ -61,6 +61,7 @@ typedef struct Making {
   StewardTableInfo info;
   int *aOverlay; /* for each column its overlay column, or -1 */
   int *abIs;     /* is it the overlay of another one? */
+  int bLoose;    /* any table will do */
 } Making;
 
 void delta_form_free(StewardForm *pForm) {
@@ -86,8 +87,14 @@ void delta_form_free(StewardForm *pForm) {
   sqlite3_free(f->zSource);
   sqlite3_free(f->zColumns);
   sqlite3_free(f->zKids);
+  sqlite3_free(f->zRowid);
   sqlite3_free(f->base.zTable);
   sqlite3_free(f);
+}
+
+/* The same; it marks forms of tables that need not hold deltas. */
+static void loose_form_free(StewardForm *pForm) {
+  delta_form_free(pForm);
 }
 
 /*************************************************************************
@@ -128,7 +135,7 @@ static void find_parent(StewardCall *c, Making *m) {
   steward_give(c, SQL_delta_self_references, pStmt);
   zNames = steward_str_finish(c, pNames);
   if (nKey > 1 && nParent != 1) {
-    steward_fail(c, STEWARD_INVALID_ARGUMENT,
+    if (!m->bLoose) steward_fail(c, STEWARD_INVALID_ARGUMENT,
                  "table '%s' refers to itself by %s: give the name of the one "
                  "that leads to the parent row, and of no other, the beginning "
                  "'parent'",
@@ -177,7 +184,7 @@ static void find_owner(StewardCall *c, Making *m) {
 static void find_names(StewardCall *c, Making *m) {
   DeltaNames *n = &m->f->names;
   if (n->zParent == NULL) find_parent(c, m);
-  if (n->zKey == NULL && n->zParent) {
+  if (n->zKey == NULL && (n->zParent || m->bLoose)) {
     n->zKey = steward_mprintf(c, "%s", primary_key(&m->info));
   }
   settle(c, m, &n->zParent, NULL);
@@ -245,7 +252,7 @@ static void check_shape(StewardCall *c, Making *m) {
   int i, nOverlay = 0;
   char *zLacks;
   sqlite3_str *pLacks;
-  if (c->rc) return;
+  if (c->rc || m->bLoose) return;
   for (i = 0; i < m->info.nCol; i++) nOverlay += m->abIs[i];
   if (f->names.zParent && (f->names.zFlag || f->bDefined) && nOverlay) return;
   pLacks = sqlite3_str_new(c->db);
@@ -328,7 +335,8 @@ static void add_column(StewardCall *c, Making *m, sqlite3_str *pList, int iCol) 
 static int is_result(const Making *m, int i) {
   const char *zName = m->info.aCol[i].zName;
   const DeltaNames *n = &m->f->names;
-  return !m->abIs[i] && sqlite3_stricmp(zName, n->zParent) &&
+  return !m->abIs[i] &&
+         (n->zParent == NULL || sqlite3_stricmp(zName, n->zParent)) &&
          (n->zFlag == NULL || sqlite3_stricmp(zName, n->zFlag));
 }
 
@@ -345,9 +353,11 @@ static void make_lists(StewardCall *c, Making *m) {
     return;
   }
   memset(f->aColumn, 0, nByte);
-  f->zFlagSql = n->zFlag
-                    ? steward_mprintf(c, "\"%w\"", n->zFlag)
-                    : steward_mprintf(c, "(\"%w\" IS NOT NULL)", n->zParent);
+  f->zFlagSql =
+      n->zFlag ? steward_mprintf(c, "\"%w\"", n->zFlag)
+      : n->zParent && f->bDefined
+          ? steward_mprintf(c, "(\"%w\" IS NOT NULL)", n->zParent)
+          : steward_mprintf(c, "0");
   pList = sqlite3_str_new(c->db);
   pPlain = sqlite3_str_new(c->db);
   pAll = sqlite3_str_new(c->db);
@@ -359,14 +369,16 @@ static void make_lists(StewardCall *c, Making *m) {
   add_name(pPlain, n->zCreated);
   sqlite3_str_append(pList, sqlite3_str_value(pPlain),
                      sqlite3_str_length(pPlain) - 2);
-  sqlite3_str_appendall(pPlain, "0");
   for (i = 0; i < m->info.nCol; i++) {
     sqlite3_str_appendf(pAll, "%s\"%w\"", i ? ", " : "",
                         m->info.aCol[i].zName);
     if (!is_result(m, i)) continue;
-    sqlite3_str_appendf(pPlain, "%s\"%w\"", ", ", m->info.aCol[i].zName);
+    sqlite3_str_appendf(pPlain, "%s\"%w\"", f->nColumn ? ", " : "",
+                        m->info.aCol[i].zName);
     if (c->rc == SQLITE_OK) add_column(c, m, pList, i);
   }
+  i = n->zFlag ? steward_column_index(&m->info, n->zFlag) : -1;
+  f->bFlagNotNull = i < 0 || m->info.aCol[i].bNotNull;
   f->zList = steward_str_finish(c, pList);
   f->zPlainList = steward_str_finish(c, pPlain);
   f->zColumns = steward_str_finish(c, pAll);
@@ -377,6 +389,10 @@ static void make_lists(StewardCall *c, Making *m) {
 static void find_kids_index(StewardCall *c, DeltaForm *f) {
   char *zIndex;
   if (c->rc) return;
+  if (f->names.zParent == NULL) {
+    f->zKids = steward_mprintf(c, "");
+    return;
+  }
   zIndex = steward_text(c, SQL_delta_parent_index, "tt", f->base.zTable,
                         f->names.zParent);
   f->zKids = zIndex ? steward_mprintf(c, " INDEXED BY \"%w\"", zIndex)
@@ -400,6 +416,11 @@ void delta_check_installed(StewardCall *c, const char *zTable) {
                    "set 'http' is not installed: SELECT migrate_up('http')");
     }
   }
+}
+
+/* Is there a table of this name, of whatever kind? */
+int delta_is_table(StewardCall *c, const char *zTable) {
+  return (int)steward_int(c, SQL_delta_table_exists, 0, "t", zTable);
 }
 
 /* The names that delta_define stored for the table, if any. */
@@ -436,11 +457,11 @@ static void given_names(StewardCall *c, DeltaForm *f, const DeltaNames *pNames) 
 static void make_form(StewardCall *c, Making *m, const char *zTable,
                       const DeltaNames *pNames) {
   DeltaForm *f = m->f;
-  f->base.xFree = delta_form_free;
+  f->base.xFree = m->bLoose ? loose_form_free : delta_form_free;
   delta_check_installed(c, zTable);
   steward_table_info(c, zTable, &m->info);
   f->base.zTable = steward_mprintf(c, "%s", m->info.zName);
-  f->bWithoutRowid = m->info.bWithoutRowid;
+  if (!m->info.bWithoutRowid) f->zRowid = steward_key_list(c, &m->info, "");
   if (pNames) {
     given_names(c, f, pNames);
   } else if (c->rc == SQLITE_OK) {
@@ -457,12 +478,12 @@ static void make_form(StewardCall *c, Making *m, const char *zTable,
                                       : "\"delta_source\":");
 }
 
-/* Read the schema of zTable; NULL when the call has failed. */
-DeltaForm *delta_form_new(StewardCall *c, const char *zTable,
-                          const DeltaNames *pNames) {
+static DeltaForm *form_new(StewardCall *c, const char *zTable,
+                           const DeltaNames *pNames, int bLoose) {
   Making m;
   memset(&m, 0, sizeof(m));
   if (c->rc) return NULL;
+  m.bLoose = bLoose;
   m.f = sqlite3_malloc64(sizeof(*m.f));
   if (m.f == NULL) {
     steward_fail_nomem(c);
@@ -479,6 +500,12 @@ DeltaForm *delta_form_new(StewardCall *c, const char *zTable,
     m.f = NULL;
   }
   return m.f;
+}
+
+/* Read the schema of zTable; NULL when the call has failed. */
+DeltaForm *delta_form_new(StewardCall *c, const char *zTable,
+                          const DeltaNames *pNames) {
+  return form_new(c, zTable, pNames, 0);
 }
 
 /* Where rows come from: the table, or what it was at ?2 by its history: of each
@@ -504,21 +531,30 @@ char *delta_source_sql(StewardCall *c, DeltaForm *f, int bHistory) {
 sqlite3_stmt *delta_statement(StewardCall *c, DeltaForm *f, int bHistory,
                               int eStmt) {
   sqlite3_stmt **ppStmt = &f->aStmt[bHistory][eStmt];
-  const char *zColumn =
-      eStmt == DELTA_KIDS ? f->names.zParent : f->names.zKey;
+  const char *zColumn = eStmt == DELTA_KIDS ? f->names.zParent : f->names.zKey;
   char *zFrom, *zSql = NULL;
   int rc;
-  if (c->rc || *ppStmt) return *ppStmt;
+  if (*ppStmt) return *ppStmt;
+  if (c->rc) return NULL;
   zFrom = delta_source_sql(c, f, bHistory);
   if (zFrom) {
     zSql = steward_mprintf(
         c, "SELECT %s FROM %s%s WHERE \"%w\" = ?1",
-        eStmt == DELTA_RAW ? f->zPlainList : f->zList, zFrom,
+        eStmt == DELTA_RAW   ? f->zPlainList
+        : eStmt == DELTA_ALL ? f->zColumns
+                             : f->zList,
+        zFrom,
         eStmt == DELTA_KIDS && !bHistory ? f->zKids : "", zColumn);
   }
   if (zSql) {
     rc = sqlite3_prepare_v3(c->db, zSql, -1, SQLITE_PREPARE_PERSISTENT, ppStmt,
                             NULL);
+    if (rc == SQLITE_ERROR && f->zKids[0] && eStmt == DELTA_KIDS) {
+      f->zKids[0] = '\0'; /* an index that does not serve after all */
+      sqlite3_free(zFrom);
+      sqlite3_free(zSql);
+      return delta_statement(c, f, bHistory, eStmt);
+    }
     if (rc) steward_fail_db(c, rc);
   }
   sqlite3_free(zFrom);
@@ -528,17 +564,27 @@ sqlite3_stmt *delta_statement(StewardCall *c, DeltaForm *f, int bHistory,
 
 /* The form of zTable, whatever changed since it was kept: SQLite tells when it
 ** steps a statement, here for a row that is not there. */
-DeltaForm *delta_form_open(StewardCall *c, const char *zTable) {
-  DeltaForm *f = (DeltaForm *)steward_form_take(c, delta_form_free, zTable);
+static DeltaForm *form_open(StewardCall *c, const char *zTable, int bLoose) {
+  DeltaForm *f = (DeltaForm *)steward_form_take(
+      c, bLoose ? loose_form_free : delta_form_free, zTable);
   if (f) {
-    int rc = sqlite3_step(f->aStmt[0][DELTA_LEAF]);
-    sqlite3_reset(f->aStmt[0][DELTA_LEAF]);
-    if (rc == SQLITE_DONE && !steward_form_stale(f->aStmt[0][DELTA_LEAF])) {
-      return f;
-    }
-    delta_form_free(&f->base);
+    sqlite3_stmt *pStmt = f->aStmt[0][DELTA_LEAF];
+    int rc = sqlite3_step(pStmt);
+    sqlite3_reset(pStmt);
+    if (rc == SQLITE_DONE && !steward_form_stale(pStmt)) return f;
+    f->base.xFree(&f->base);
   }
-  return delta_form_new(c, zTable, NULL);
+  return form_new(c, zTable, NULL, bLoose);
+}
+
+DeltaForm *delta_form_open(StewardCall *c, const char *zTable) {
+  return form_open(c, zTable, 0);
+}
+
+/* The same for a table of any kind: its key is the parent's target or the
+** primary key, and what it has not of the rest is NULL. */
+DeltaForm *delta_form_loose(StewardCall *c, const char *zTable) {
+  return form_open(c, zTable, 1);
 }
 
 /* Keep the form for the next call, with nothing of this one. */

@@ -47,6 +47,7 @@ enum {
   DELTA_UP,   /* rows above it, one after the other */
   DELTA_KIDS, /* the rows that have ?1 as parent */
   DELTA_RAW,  /* a row with its own plain columns, for policy single */
+  DELTA_ALL,  /* every column of a row, without what the list begins with */
   DELTA_STATEMENTS
 };
 
@@ -80,7 +81,8 @@ typedef struct DeltaForm {
   char *zColumns;    /* every column, quoted, with commas */
   char *zKids;       /* INDEXED BY for DELTA_KIDS, or "" */
   int bDefined;      /* by delta_define */
-  int bWithoutRowid;
+  int bFlagNotNull;  /* the flag is never NULL */
+  char *zRowid;      /* a name of the rowid; NULL: WITHOUT ROWID */
   int nColumn;
   DeltaColumn *aColumn;
 } DeltaForm;
@@ -92,6 +94,7 @@ void delta_form_free(StewardForm *pForm);
 DeltaForm *delta_form_new(StewardCall *c, const char *zTable,
                           const DeltaNames *pNames /* NULL: those in force */);
 DeltaForm *delta_form_open(StewardCall *c, const char *zTable);
+DeltaForm *delta_form_loose(StewardCall *c, const char *zTable);
 void delta_form_close(StewardCall *c, DeltaForm *f);
 sqlite3_stmt *delta_statement(StewardCall *c, DeltaForm *f, int bHistory,
                               int eStmt);

@@ -29,6 +29,11 @@ static int (*const aRegister[])(Steward *) = {
     ttl_register,
     ttl_tables_register, /* rows that expire */
     delta_register,      /* overlays */
+    delta_define_register,
+    delta_write_register,
+    delta_last_register,
+    delta_tables_register,
+    delta_table_register,
     perf_register,
     perf_tables_register,        /* measurements */
     health_tables_register,      /* checks */

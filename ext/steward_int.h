@@ -162,7 +162,7 @@ struct Steward {
   struct {           /* the tables of functions, in the order of registration */
     const struct StewardFunc *aFunc;
     int n;
-  } aList[24];
+  } aList[40];
   int nList;
 };
 
@@ -347,6 +347,7 @@ void steward_rows_from(StewardRows *r, enum StewardSqlId id,
                        sqlite3_stmt *pStmt);
 int steward_row_count(const StewardRows *r);
 void steward_row_set(StewardRows *r, int iRow, int iCol, i64 iValue);
+i64 steward_value_hash(sqlite3_value *v, i64 iSeed);
 
 /* rowset.c for systable.c */
 typedef struct StewardVtab StewardVtab;
@@ -387,6 +388,7 @@ int steward_require_column(StewardCall *c, const StewardTableInfo *pInfo,
                            const char *zColumn);
 char *steward_key_list(StewardCall *c, const StewardTableInfo *pInfo,
                        const char *zPrefix);
+char *steward_unquote(StewardCall *c, const char *z);
 
 /*************************************************************************
 ** Interface to code in log.c
@@ -442,6 +444,17 @@ i64 delivery_append(StewardCall *c, const char *zTopic, sqlite3_value *pPayload,
 int delivery_register(Steward *p);
 int delivery_tables_register(Steward *p);
 int delta_register(Steward *p);
+int delta_tables_register(Steward *p);
+int delta_table_register(Steward *p);
+int delta_children_register(Steward *p);
+int delta_define_register(Steward *p);
+int delta_history_register(Steward *p);
+int delta_write_register(Steward *p);
+int delta_last_register(Steward *p);
+int fk_register(Steward *p);
+int fk_tables_register(Steward *p);
+int stream_register(Steward *p);
+int stream_tables_register(Steward *p);
 char *ttl_time_sql(StewardCall *c, const char *zColumn, const char *zUnit);
 char *ttl_due_sql(StewardCall *c, const char *zColumn, const char *zUnit,
                   const char *zNow);

@@ -60,3 +60,16 @@ SELECT options FROM main.steward_delta_tables WHERE table_name = ?1;
 -- set: streaming
 SELECT from_at FROM main.steward_delta_histories
  WHERE table_name = ?1 AND columns = ?2;
+
+-- name: delta_define
+-- Store it.
+-- set: streaming
+INSERT INTO main.steward_delta_tables(table_name, options, defined_at)
+VALUES (?1, ?2, ?3)
+    ON CONFLICT (table_name) DO UPDATE
+   SET options = excluded.options, defined_at = excluded.defined_at;
+
+-- name: delta_undefine
+-- Forget it.
+-- set: streaming
+DELETE FROM main.steward_delta_tables WHERE table_name = ?1;

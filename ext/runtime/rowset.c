@@ -606,6 +606,11 @@ static int rowsetRowid(sqlite3_vtab_cursor *pBase, sqlite3_int64 *piRowid) {
   return SQLITE_OK;
 }
 
+/* A number for the content of a value, carried on from iSeed. */
+i64 steward_value_hash(sqlite3_value *v, i64 iSeed) {
+  return (i64)hash_value((sqlite3_uint64)iSeed ^ 0xcbf29ce484222325ULL, v);
+}
+
 /* Writes: by systable.c, or the insert-only form of a verb. */
 static int rowsetUpdate(sqlite3_vtab *pBase, int argc, sqlite3_value **argv,
                         sqlite3_int64 *piRowid) {
