@@ -188,7 +188,9 @@ static void find_names(StewardCall *c, Making *m) {
     n->zKey = steward_mprintf(c, "%s", primary_key(&m->info));
   }
   settle(c, m, &n->zParent, NULL);
-  if (n->zKey) settle(c, m, &n->zKey, NULL);
+  if (n->zKey && !(m->bLoose && !strcmp(n->zKey, "rowid"))) {
+    settle(c, m, &n->zKey, NULL);
+  }
   settle(c, m, &n->zFlag, "is_delta");
   settle(c, m, &n->zScope, "workspace_id");
   settle(c, m, &n->zTime, "updated_at");
@@ -278,10 +280,10 @@ static void check_shape(StewardCall *c, Making *m) {
 
 /* The walk seeks rows by the key: it must be unique by itself. */
 static void check_key(StewardCall *c, Making *m) {
-  const DeltaForm *f = m->f;
+  DeltaForm *f = m->f;
   const char *zCollation = NULL;
   int i, k, nPk = 0;
-  if (c->rc) return;
+  if (c->rc || (m->bLoose && !strcmp(f->names.zKey, "rowid"))) return;
   i = steward_require_column(c, &m->info, f->names.zKey);
   if (c->rc) return;
   for (k = 0; k < m->info.nCol; k++) nPk += m->info.aCol[k].iPk > 0;
@@ -290,6 +292,11 @@ static void check_key(StewardCall *c, Making *m) {
                                 NULL, &zCollation, NULL, NULL, NULL);
   if (steward_int(c, SQL_delta_unique_index, 0, "ttt", f->base.zTable,
                   f->names.zKey, zCollation) == 0) {
+    if (m->bLoose && !m->info.bWithoutRowid) {
+      sqlite3_free(f->names.zKey);
+      f->names.zKey = steward_mprintf(c, "rowid");
+      return;
+    }
     steward_fail(c, STEWARD_INVALID_ARGUMENT,
                  "the key '%s' of table '%s' is not unique: create a unique "
                  "index on it",

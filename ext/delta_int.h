@@ -138,6 +138,45 @@ sqlite3_value *delta_result(DeltaForm *f, sqlite3_stmt *pBase, int i);
 char *delta_row_json(StewardCall *c, DeltaForm *f, sqlite3_stmt *pBase,
                      sqlite3_value *pSource, int iExact);
 
+/* The keys from a row up to its base, the row first; free with
+** delta_path_free(). */
+typedef struct DeltaPath {
+  sqlite3_value **apKey;
+  int n;
+} DeltaPath;
+
+void delta_path(StewardCall *c, DeltaForm *f, const DeltaView *v,
+                sqlite3_stmt *pRow, DeltaPath *pPath /* OUT */);
+void delta_path_free(DeltaPath *pPath);
+
+/*************************************************************************
+** Interface to code in delta_children.c: the children of a row, merged
+*/
+typedef struct DeltaChild {
+  sqlite3_value **apValue;  /* one for each column of the form; owned */
+  i64 iHash;                /* of its key */
+  int iLevel;               /* 0: of the base; else of which delta */
+  sqlite3_value *pSource;   /* the last override, or itself; owned */
+  const char *zViolation;   /* what is wrong with its place, or NULL */
+  int bPlaced;              /* while they are ordered */
+  int bTarget;              /* the next of another one */
+} DeltaChild;
+
+typedef struct DeltaChildren {
+  DeltaForm *f;      /* of the children; not owned */
+  DeltaChild **apChild; /* in their order */
+  int n;
+  int iKey, iOrder, iPrev, iNext; /* columns of the form, or -1 */
+  struct DeltaAlias *aAlias;      /* which child an override changes */
+  int nAlias;
+  int nOrphan; /* overrides whose parent is not among the children */
+  int bExact;
+} DeltaChildren;
+
+void delta_children_read(StewardCall *c, DeltaChildren *k, DeltaForm *pOwner,
+                         DeltaView *v, sqlite3_value *pId);
+void delta_children_free(DeltaChildren *k);
+
 /*************************************************************************
 ** Interface to code in delta_explain.c: why a row has no reading
 */

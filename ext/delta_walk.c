@@ -501,3 +501,35 @@ char *delta_row_json(StewardCall *c, DeltaForm *f, sqlite3_stmt *pBase,
   sqlite3_str_appendchar(pOut, 1, '}');
   return steward_str_finish(c, pOut);
 }
+
+/*************************************************************************
+** The path
+*/
+void delta_path_free(DeltaPath *pPath) {
+  int i;
+  for (i = 0; i < pPath->n; i++) sqlite3_value_free(pPath->apKey[i]);
+  sqlite3_free(pPath->apKey);
+  memset(pPath, 0, sizeof(*pPath));
+}
+
+/* From a row that was resolved up to its base; one step with policy single. */
+void delta_path(StewardCall *c, DeltaForm *f, const DeltaView *v,
+                sqlite3_stmt *pRow, DeltaPath *pPath) {
+  memset(pPath, 0, sizeof(*pPath));
+  while (pRow && c->rc == SQLITE_OK) {
+    sqlite3_value **apNew = sqlite3_realloc64(
+        pPath->apKey, sizeof(pPath->apKey[0]) * (size_t)(pPath->n + 1));
+    if (apNew == NULL) {
+      steward_fail_nomem(c);
+      break;
+    }
+    pPath->apKey = apNew;
+    apNew[pPath->n] = copy_of(c, pRow, ROW_KEY);
+    pPath->n++;
+    if (delta_row_kind(sqlite3_column_value(pRow, ROW_FLAG)) == ROW_BASE ||
+        (v->ePolicy == POLICY_SINGLE && pPath->n == 2)) {
+      break;
+    }
+    pRow = delta_seek_parent(c, f, v, pRow);
+  }
+}

@@ -34,6 +34,9 @@ static int (*const aRegister[])(Steward *) = {
     delta_last_register,
     delta_tables_register,
     delta_table_register,
+    delta_children_register,
+    fk_register,
+    fk_tables_register, /* foreign keys */
     perf_register,
     perf_tables_register,        /* measurements */
     health_tables_register,      /* checks */

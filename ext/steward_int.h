@@ -345,6 +345,7 @@ int steward_register_tables(Steward *p, const StewardTable *aTable, int n);
 void steward_row(StewardCall *c, StewardRows *r, const char *zFmt, ...);
 void steward_rows_from(StewardRows *r, enum StewardSqlId id,
                        sqlite3_stmt *pStmt);
+void steward_rows_own(StewardRows *r, sqlite3_stmt *pStmt);
 int steward_row_count(const StewardRows *r);
 void steward_row_set(StewardRows *r, int iRow, int iCol, i64 iValue);
 i64 steward_value_hash(sqlite3_value *v, i64 iSeed);

@@ -42,6 +42,7 @@ struct StewardRows {
   Cell *aCell;
   sqlite3_stmt *pStmt;     /* instead of cells: a statement that was taken */
   enum StewardSqlId eStmt; /* which */
+  int bOwn;                /* the statement is of no name: finalize it */
 };
 
 static void rows_free(StewardRows *r) {
@@ -123,6 +124,12 @@ void steward_rows_from(StewardRows *r, enum StewardSqlId id,
                        sqlite3_stmt *pStmt) {
   r->pStmt = pStmt;
   r->eStmt = id;
+}
+
+/* The same of a statement that was prepared for this; it is finalized. */
+void steward_rows_own(StewardRows *r, sqlite3_stmt *pStmt) {
+  r->pStmt = pStmt;
+  r->bOwn = 1;
 }
 
 int steward_row_count(const StewardRows *r) {
@@ -521,7 +528,7 @@ static int rowsetFilter(sqlite3_vtab_cursor *pBase, int idxNum,
   if (c.rc == SQLITE_OK && pTable->xRows) {
     pTable->xRows(&c, &pCur->rows, pTable->nArg, pCur->apArg);
     pCur->pStmt = pCur->rows.pStmt;
-    pCur->bTaken = pCur->pStmt != NULL;
+    pCur->bTaken = pCur->pStmt != NULL && !pCur->rows.bOwn;
   } else if (c.rc == SQLITE_OK) {
     pCur->pStmt = steward_prepare_text(&c, rowset_sql(pTab, zPlan));
     if (pCur->pStmt) bind_statement(&c, pCur, zPlan, argv);
