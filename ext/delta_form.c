@@ -386,6 +386,8 @@ static void make_lists(StewardCall *c, Making *m) {
   }
   i = n->zFlag ? steward_column_index(&m->info, n->zFlag) : -1;
   f->bFlagNotNull = i < 0 || m->info.aCol[i].bNotNull;
+  i = n->zTime ? steward_column_index(&m->info, n->zTime) : -1;
+  f->bTimeNotNull = i >= 0 && m->info.aCol[i].bNotNull;
   f->zList = steward_str_finish(c, pList);
   f->zPlainList = steward_str_finish(c, pPlain);
   f->zColumns = steward_str_finish(c, pAll);

@@ -82,6 +82,7 @@ typedef struct DeltaForm {
   char *zKids;       /* INDEXED BY for DELTA_KIDS, or "" */
   int bDefined;      /* by delta_define */
   int bFlagNotNull;  /* the flag is never NULL */
+  int bTimeNotNull;
   char *zRowid;      /* a name of the rowid; NULL: WITHOUT ROWID */
   int nColumn;
   DeltaColumn *aColumn;

@@ -158,6 +158,7 @@ struct Steward {
   unsigned nAppend;  /* messages published on this connection, see log.c */
   unsigned nPublish; /* the same by delivery.c */
   int nSystable;     /* writes through systables that are under way */
+  struct StreamLog *pStreamLog; /* measurements that wait, see stream.c */
   int eVfs;          /* 0 not looked at yet, 1 ordinary, 2 dqlite */
   struct {           /* the tables of functions, in the order of registration */
     const struct StewardFunc *aFunc;
@@ -392,6 +393,28 @@ char *steward_key_list(StewardCall *c, const StewardTableInfo *pInfo,
 char *steward_unquote(StewardCall *c, const char *z);
 
 /*************************************************************************
+** Interface to code in capture.c: triggers that tell of changes of rows
+*/
+typedef struct StewardCapture StewardCapture;
+struct StewardCapture {
+  const char *zTable;
+  const char *zPrefix;  /* of the names of the triggers */
+  const char *zKey;     /* the column that identifies a row */
+  const char *azKnownBy[2]; /* columns whose change makes it another row */
+  const char *zColumns; /* those that a note of a replaced row needs, quoted */
+  const char *zChanged; /* condition for telling of an update, or NULL */
+  int bOldImage;        /* an update is told by what the row was */
+  /* One statement without semicolon that tells of "insert", "update" or
+  ** "delete" of the row whose columns stand behind zRow ("OLD.", "NEW.", "n.");
+  ** zFrom: what follows its values, " FROM .. WHERE ..".  Caller frees. */
+  char *(*xEvent)(StewardCall *c, const StewardCapture *k, const char *zOp,
+                  const char *zRow, const char *zFrom);
+  void *pArg;
+};
+void steward_capture(StewardCall *c, const StewardCapture *k);
+void steward_capture_end(StewardCall *c, const char *zPrefix);
+
+/*************************************************************************
 ** Interface to code in log.c
 */
 const char *steward_arg_topic(StewardCall *c, sqlite3_value *v);
@@ -454,6 +477,9 @@ int delta_write_register(Steward *p);
 int delta_last_register(Steward *p);
 int fk_register(Steward *p);
 int fk_tables_register(Steward *p);
+void stream_note(StewardCall *c, const char *zOperation, const char *zTable,
+                 sqlite3_value *pScope, i64 nRecord, i64 iBegin);
+void stream_log_free(Steward *p);
 int stream_register(Steward *p);
 int stream_tables_register(Steward *p);
 char *ttl_time_sql(StewardCall *c, const char *zColumn, const char *zUnit);

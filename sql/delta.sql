@@ -73,3 +73,20 @@ VALUES (?1, ?2, ?3)
 -- Forget it.
 -- set: streaming
 DELETE FROM main.steward_delta_tables WHERE table_name = ?1;
+
+-- name: delta_history_same
+-- Has table ?1 a history, of the columns ?2 if these are given?
+-- set: streaming
+SELECT 1 FROM main.steward_delta_histories
+ WHERE table_name = ?1 AND (?2 IS NULL OR columns = ?2);
+
+-- name: delta_history_store
+-- Note it.
+-- set: streaming
+INSERT INTO main.steward_delta_histories(table_name, columns, from_at)
+VALUES (?1, ?2, ?3);
+
+-- name: delta_history_forget
+-- Forget it.
+-- set: streaming
+DELETE FROM main.steward_delta_histories WHERE table_name = ?1;

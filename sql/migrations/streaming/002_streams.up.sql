@@ -17,12 +17,11 @@ CREATE TABLE IF NOT EXISTS steward_delta_tables (
 
 -- delta_history: the tables whose old rows are kept, in
 -- steward_history_<table>. columns: those that it knows. from_at: since when
--- (Unix ms); retention moves it on. made: the objects, for their removal.
+-- (Unix ms); retention moves it on.
 CREATE TABLE IF NOT EXISTS steward_delta_histories (
   table_name TEXT PRIMARY KEY NOT NULL COLLATE NOCASE,
   columns TEXT NOT NULL,
-  from_at INTEGER NOT NULL,
-  made TEXT NOT NULL CHECK (json_valid(made))
+  from_at INTEGER NOT NULL
 ) WITHOUT ROWID;
 
 -- stream_attach: the tables whose changes are in the log, since a position.
@@ -31,6 +30,5 @@ CREATE TABLE IF NOT EXISTS steward_streams (
   key_column TEXT NOT NULL,
   scope_column TEXT,
   from_position INTEGER NOT NULL,
-  made TEXT NOT NULL CHECK (json_valid(made)),
   attached_at INTEGER NOT NULL
 ) WITHOUT ROWID;
