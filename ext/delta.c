@@ -146,9 +146,9 @@ static void delta_resolve(sqlite3_context *ctx, int argc,
     if (zTable) pRow = open_row(&c, zTable, argv[1], &at, &f);
     if (pRow) {
       pBase = delta_resolve_row(&c, f, &at, pRow);
-      zResult = delta_row_json(&c, f, pBase,
-                               sqlite3_column_value(pRow, ROW_KEY),
-                               at.pAsOf ? at.bHistory : -1);
+      zResult =
+          delta_row_json(&c, f, pBase, sqlite3_column_value(pRow, ROW_KEY),
+                         at.pAsOf ? at.bHistory : -1);
     }
   }
   delta_form_close(&c, f);

@@ -84,8 +84,8 @@ static sqlite3_value *copy(StewardCall *c, sqlite3_stmt *pRow, int iCol) {
 static void add_child(StewardCall *c, DeltaChildren *k, sqlite3_stmt *pRow,
                       int iLevel) {
   size_t nByte = sizeof(sqlite3_value *) * (size_t)k->f->nColumn;
-  DeltaChild **apNew = sqlite3_realloc64(
-      k->apChild, sizeof(k->apChild[0]) * (size_t)(k->n + 1));
+  DeltaChild **apNew =
+      sqlite3_realloc64(k->apChild, sizeof(k->apChild[0]) * (size_t)(k->n + 1));
   DeltaChild *p = sqlite3_malloc64(sizeof(*p));
   int i;
   if (apNew) k->apChild = apNew;
@@ -127,8 +127,8 @@ static DeltaChild *find_child(const DeltaChildren *k, sqlite3_value *pKey) {
 
 static void add_alias(StewardCall *c, DeltaChildren *k, sqlite3_stmt *pRow,
                       DeltaChild *pChild) {
-  DeltaAlias *aNew = sqlite3_realloc64(
-      k->aAlias, sizeof(k->aAlias[0]) * (size_t)(k->nAlias + 1));
+  DeltaAlias *aNew = sqlite3_realloc64(k->aAlias, sizeof(k->aAlias[0]) *
+                                                      (size_t)(k->nAlias + 1));
   if (aNew == NULL) {
     steward_fail_nomem(c);
     return;
@@ -222,8 +222,7 @@ static int compare_rows(const void *a, const void *b) {
     i = delta_compare(pA->p->apValue[pA->iOrder], pB->p->apValue[pB->iOrder]);
   }
   return i ? i
-           : delta_compare(pA->p->apValue[pA->iKey],
-                           pB->p->apValue[pB->iKey]);
+           : delta_compare(pA->p->apValue[pA->iKey], pB->p->apValue[pB->iKey]);
 }
 
 /* By level, order, id. */

@@ -33,13 +33,15 @@
 const StewardOption delta_name_options[] = {
     NAME("key", zKey, "the column that identifies a row"),
     NAME("parent", zParent, "the column with the key of the row it changes"),
-    NAME("flag", zFlag, "the column that is 1 in a delta; without one a row "
-                        "with a parent is a delta"),
+    NAME("flag", zFlag,
+         "the column that is 1 in a delta; without one a row "
+         "with a parent is a delta"),
     NAME("scope", zScope, "the column that parent and delta have in common"),
     NAME("time", zTime, "the column with the time of the last change"),
     NAME("created", zCreated, "the column with the time of the row's making"),
-    NAME("owner", zOwner, "in a table of children, the column with the key of "
-                          "the row they belong to; a foreign key"),
+    NAME("owner", zOwner,
+         "in a table of children, the column with the key of "
+         "the row they belong to; a foreign key"),
     NAME("order", zOrder, "a child's place among its kind"),
     NAME("prev", zPrev, "the child before it"),
     NAME("next", zNext, "the child behind it"),
@@ -135,11 +137,13 @@ static void find_parent(StewardCall *c, Making *m) {
   steward_give(c, SQL_delta_self_references, pStmt);
   zNames = steward_str_finish(c, pNames);
   if (nKey > 1 && nParent != 1) {
-    if (!m->bLoose) steward_fail(c, STEWARD_INVALID_ARGUMENT,
-                 "table '%s' refers to itself by %s: give the name of the one "
-                 "that leads to the parent row, and of no other, the beginning "
-                 "'parent'",
-                 f->base.zTable, zNames);
+    if (!m->bLoose)
+      steward_fail(
+          c, STEWARD_INVALID_ARGUMENT,
+          "table '%s' refers to itself by %s: give the name of the one "
+          "that leads to the parent row, and of no other, the beginning "
+          "'parent'",
+          f->base.zTable, zNames);
   }
   sqlite3_free(zNames);
 }
@@ -164,8 +168,8 @@ static void find_owner(StewardCall *c, Making *m) {
   DeltaForm *f = m->f;
   sqlite3_stmt *pStmt;
   if (c->rc) return;
-  pStmt = steward_query(c, SQL_delta_owner, "tt", f->base.zTable,
-                        f->names.zOwner);
+  pStmt =
+      steward_query(c, SQL_delta_owner, "tt", f->base.zTable, f->names.zOwner);
   if (steward_next(c, pStmt)) {
     if (f->names.zOwner == NULL) {
       f->names.zOwner = steward_mprintf(c, "%s", steward_column(c, pStmt, 0));
@@ -317,7 +321,8 @@ static void add_name(sqlite3_str *p, const char *zName) {
 
 /* Column iCol as it stands in a result, and what a row tells of it: a base its
 ** value, a delta its overlay.  A delta's own copy is not even read. */
-static void add_column(StewardCall *c, Making *m, sqlite3_str *pList, int iCol) {
+static void add_column(StewardCall *c, Making *m, sqlite3_str *pList,
+                       int iCol) {
   DeltaForm *f = m->f;
   const StewardColumn *pCol = &m->info.aCol[iCol];
   int iOverlay = m->aOverlay[iCol];
@@ -330,8 +335,7 @@ static void add_column(StewardCall *c, Making *m, sqlite3_str *pList, int iCol) 
   pColumn->zType = steward_mprintf(c, "%s", pCol->zType);
   sqlite3_str_appendf(pList, ", CASE %s WHEN 1 THEN ", f->zFlagSql);
   if (iOverlay >= 0) {
-    pColumn->zOverlay =
-        steward_mprintf(c, "%s", m->info.aCol[iOverlay].zName);
+    pColumn->zOverlay = steward_mprintf(c, "%s", m->info.aCol[iOverlay].zName);
     sqlite3_str_appendf(pList, "\"%w\"", pColumn->zOverlay);
   } else {
     sqlite3_str_appendall(pList, "NULL");
@@ -360,11 +364,10 @@ static void make_lists(StewardCall *c, Making *m) {
     return;
   }
   memset(f->aColumn, 0, nByte);
-  f->zFlagSql =
-      n->zFlag ? steward_mprintf(c, "\"%w\"", n->zFlag)
-      : n->zParent && f->bDefined
-          ? steward_mprintf(c, "(\"%w\" IS NOT NULL)", n->zParent)
-          : steward_mprintf(c, "0");
+  f->zFlagSql = n->zFlag ? steward_mprintf(c, "\"%w\"", n->zFlag)
+                : n->zParent && f->bDefined
+                    ? steward_mprintf(c, "(\"%w\" IS NOT NULL)", n->zParent)
+                    : steward_mprintf(c, "0");
   pList = sqlite3_str_new(c->db);
   pPlain = sqlite3_str_new(c->db);
   pAll = sqlite3_str_new(c->db);
@@ -377,8 +380,7 @@ static void make_lists(StewardCall *c, Making *m) {
   sqlite3_str_append(pList, sqlite3_str_value(pPlain),
                      sqlite3_str_length(pPlain) - 2);
   for (i = 0; i < m->info.nCol; i++) {
-    sqlite3_str_appendf(pAll, "%s\"%w\"", i ? ", " : "",
-                        m->info.aCol[i].zName);
+    sqlite3_str_appendf(pAll, "%s\"%w\"", i ? ", " : "", m->info.aCol[i].zName);
     if (!is_result(m, i)) continue;
     sqlite3_str_appendf(pPlain, "%s\"%w\"", f->nColumn ? ", " : "",
                         m->info.aCol[i].zName);
@@ -448,7 +450,8 @@ static void stored_names(StewardCall *c, DeltaForm *f) {
 }
 
 /* Take the names over from *pNames. */
-static void given_names(StewardCall *c, DeltaForm *f, const DeltaNames *pNames) {
+static void given_names(StewardCall *c, DeltaForm *f,
+                        const DeltaNames *pNames) {
   int i;
   f->bDefined = 1;
   f->names.eUnit = pNames->eUnit;
@@ -458,8 +461,7 @@ static void given_names(StewardCall *c, DeltaForm *f, const DeltaNames *pNames) 
     if (delta_name_options[i].eType == STEWARD_OPT_WORD || *pzFrom == NULL) {
       continue;
     }
-    *(char **)((char *)&f->names + iOffset) =
-        steward_mprintf(c, "%s", *pzFrom);
+    *(char **)((char *)&f->names + iOffset) = steward_mprintf(c, "%s", *pzFrom);
   }
 }
 
@@ -552,8 +554,7 @@ sqlite3_stmt *delta_statement(StewardCall *c, DeltaForm *f, int bHistory,
         eStmt == DELTA_RAW   ? f->zPlainList
         : eStmt == DELTA_ALL ? f->zColumns
                              : f->zList,
-        zFrom,
-        eStmt == DELTA_KIDS && !bHistory ? f->zKids : "", zColumn);
+        zFrom, eStmt == DELTA_KIDS && !bHistory ? f->zKids : "", zColumn);
   }
   if (zSql) {
     rc = sqlite3_prepare_v3(c->db, zSql, -1, SQLITE_PREPARE_PERSISTENT, ppStmt,

@@ -61,9 +61,9 @@ typedef struct DeltaNames {
   char *zScope;
   char *zTime;
   char *zCreated;
-  char *zOwner;   /* a child's: the row of another table that it belongs to */
-  char *zOrder;   /* a child's place, ... */
-  char *zPrev;    /* ... or the list of children */
+  char *zOwner; /* a child's: the row of another table that it belongs to */
+  char *zOrder; /* a child's place, ... */
+  char *zPrev;  /* ... or the list of children */
   char *zNext;
   char *zOverlay; /* JSON, column: overlay column; NULL: by delta_x */
   i64 eUnit;      /* of zTime and zCreated */
@@ -71,7 +71,8 @@ typedef struct DeltaNames {
 
 typedef struct DeltaForm {
   StewardForm base; /* must be first */
-  sqlite3_stmt *aStmt[2][DELTA_STATEMENTS]; /* as it is now, as history has it */
+  sqlite3_stmt
+      *aStmt[2][DELTA_STATEMENTS]; /* as it is now, as history has it */
   DeltaNames names;
   char *zOwnerTable; /* what zOwner refers to */
   char *zFlagSql;    /* the flag as an expression */
@@ -83,7 +84,7 @@ typedef struct DeltaForm {
   int bDefined;      /* by delta_define */
   int bFlagNotNull;  /* the flag is never NULL */
   int bTimeNotNull;
-  char *zRowid;      /* a name of the rowid; NULL: WITHOUT ROWID */
+  char *zRowid; /* a name of the rowid; NULL: WITHOUT ROWID */
   int nColumn;
   DeltaColumn *aColumn;
 } DeltaForm;
@@ -154,17 +155,17 @@ void delta_path_free(DeltaPath *pPath);
 ** Interface to code in delta_children.c: the children of a row, merged
 */
 typedef struct DeltaChild {
-  sqlite3_value **apValue;  /* one for each column of the form; owned */
-  i64 iHash;                /* of its key */
-  int iLevel;               /* 0: of the base; else of which delta */
-  sqlite3_value *pSource;   /* the last override, or itself; owned */
-  const char *zViolation;   /* what is wrong with its place, or NULL */
-  int bPlaced;              /* while they are ordered */
-  int bTarget;              /* the next of another one */
+  sqlite3_value **apValue; /* one for each column of the form; owned */
+  i64 iHash;               /* of its key */
+  int iLevel;              /* 0: of the base; else of which delta */
+  sqlite3_value *pSource;  /* the last override, or itself; owned */
+  const char *zViolation;  /* what is wrong with its place, or NULL */
+  int bPlaced;             /* while they are ordered */
+  int bTarget;             /* the next of another one */
 } DeltaChild;
 
 typedef struct DeltaChildren {
-  DeltaForm *f;      /* of the children; not owned */
+  DeltaForm *f;         /* of the children; not owned */
   DeltaChild **apChild; /* in their order */
   int n;
   int iKey, iOrder, iPrev, iNext; /* columns of the form, or -1 */

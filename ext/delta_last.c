@@ -49,7 +49,8 @@ static void last_value(sqlite3_context *ctx) {
 ** one another.  As an aggregate it sees rows in the order of the query, so sort
 ** them in a subquery.
 ** Set: none
-** Example: SELECT delta_last(x) FROM (SELECT 1 AS n, 'a' AS x
+** Example: SELECT delta_last('a'); -- a
+**   SELECT delta_last(x) FROM (SELECT 1 AS n, 'a' AS x
 **     UNION ALL SELECT 2, 'b' UNION ALL SELECT 3, NULL ORDER BY n); -- b
 */
 static void last_final(sqlite3_context *ctx) {

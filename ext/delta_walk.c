@@ -328,7 +328,7 @@ typedef struct Stack {
   struct {
     sqlite3_value *pKey; /* owned */
     int nDepth;
-  } *a;
+  } * a;
   int n, nAlloc;
 } Stack;
 

@@ -18,7 +18,7 @@ typedef struct Change {
   struct {
     const DeltaColumn *pColumn; /* NULL: the owner */
     sqlite3_value *pValue;      /* owned */
-  } *a;
+  } * a;
   int n;
 } Change;
 
@@ -337,8 +337,8 @@ static void check_version(StewardCall *c, DeltaForm *f, sqlite3_value *pId,
 static int is_delta(StewardCall *c, DeltaForm *f, sqlite3_value *pId) {
   DeltaView view = {0};
   sqlite3_stmt *pRow = delta_seek(c, f, &view, DELTA_LEAF, pId);
-  int b = pRow && delta_row_kind(sqlite3_column_value(pRow, ROW_FLAG)) ==
-                      ROW_DELTA;
+  int b =
+      pRow && delta_row_kind(sqlite3_column_value(pRow, ROW_FLAG)) == ROW_DELTA;
   sqlite3_reset(pRow);
   return b;
 }
@@ -357,8 +357,8 @@ static void update_row(StewardCall *c, DeltaForm *f, sqlite3_value *pId,
   if (f->names.zTime) {
     sqlite3_str_appendf(pSql, "\"%w\" = ?2, ", f->names.zTime);
   }
-  sqlite3_str_appendf(pSql, "\"%w\" = \"%w\" WHERE \"%w\" = ?1",
-                      f->names.zKey, f->names.zKey, f->names.zKey);
+  sqlite3_str_appendf(pSql, "\"%w\" = \"%w\" WHERE \"%w\" = ?1", f->names.zKey,
+                      f->names.zKey, f->names.zKey);
   pStmt = steward_prepare_text(c, steward_str_finish(c, pSql));
   delta_bind_id(c, pStmt, 1, pId);
   if (pStmt && f->names.zTime) {
@@ -382,11 +382,10 @@ static void update_row(StewardCall *c, DeltaForm *f, sqlite3_value *pId,
 **   ..., not 'x': read it again and repeat the change"; NOT_FOUND;
 **   INVALID_ARGUMENT for a column that cannot be set; BUSY.
 ** Source: seed 004, TestConcurrentHTTPUpdate.
-** Example: INSERT INTO workspaces(id, name) VALUES ('w', 'Shop');
-**   INSERT INTO http(id, workspace_id, name, url, method)
-**     VALUES ('list', 'w', 'List', '/items', 'GET');
-**   SELECT delta_update('http', 'list', '{"name":"All"}',
-**     stream_version('http', 'list')); -- 1
+** Example: INSERT INTO http(id, workspace_id, name, url, method, created_at,
+**     updated_at) VALUES ('list', 'w', 'List', '/items', 'GET', 100, 100);
+**   SELECT stream_version('http', 'list'); -- ae2f3f28b03f278a
+**   SELECT delta_update('http', 'list', '{"name":"All"}', 'ae2f3f28b03f278a'); -- 1
 **   SELECT name FROM http; -- All
 */
 static void delta_update(sqlite3_context *ctx, int argc, sqlite3_value **argv) {

@@ -390,10 +390,10 @@ static void doom_first(StewardCall *c, Cascade *k, sqlite3_value *pId,
                  f->base.zTable);
   }
   if (c->rc == SQLITE_OK) {
-    pRow = steward_prepare(c, "SELECT %s, \"%w\" FROM main.\"%w\" WHERE \"%w\" = ?1",
-                           k->aTable[0].zId,
-                           f->names.zScope ? f->names.zScope : f->names.zKey,
-                           f->base.zTable, f->names.zKey);
+    pRow = steward_prepare(
+        c, "SELECT %s, \"%w\" FROM main.\"%w\" WHERE \"%w\" = ?1",
+        k->aTable[0].zId, f->names.zScope ? f->names.zScope : f->names.zKey,
+        f->base.zTable, f->names.zKey);
   }
   delta_bind_id(c, pRow, 1, pId);
   if (steward_next(c, pRow)) {
@@ -410,8 +410,9 @@ static void doom_first(StewardCall *c, Cascade *k, sqlite3_value *pId,
       doom(c, k, 0, sqlite3_column_value(pRow, 0));
     }
   } else if (c->rc == SQLITE_OK) {
-    steward_fail(c, STEWARD_NOT_FOUND, "table '%s' has no row %s: give an id "
-                                       "that is there",
+    steward_fail(c, STEWARD_NOT_FOUND,
+                 "table '%s' has no row %s: give an id "
+                 "that is there",
                  f->base.zTable, zId);
   }
   sqlite3_finalize(pRow);

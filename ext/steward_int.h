@@ -159,8 +159,8 @@ struct Steward {
   unsigned nPublish; /* the same by delivery.c */
   int nSystable;     /* writes through systables that are under way */
   struct StreamLog *pStreamLog; /* measurements that wait, see stream.c */
-  int eVfs;          /* 0 not looked at yet, 1 ordinary, 2 dqlite */
-  struct {           /* the tables of functions, in the order of registration */
+  int eVfs;                     /* 0 not looked at yet, 1 ordinary, 2 dqlite */
+  struct { /* the tables of functions, in the order of registration */
     const struct StewardFunc *aFunc;
     int n;
   } aList[40];
@@ -398,8 +398,8 @@ char *steward_unquote(StewardCall *c, const char *z);
 typedef struct StewardCapture StewardCapture;
 struct StewardCapture {
   const char *zTable;
-  const char *zPrefix;  /* of the names of the triggers */
-  const char *zKey;     /* the column that identifies a row */
+  const char *zPrefix;      /* of the names of the triggers */
+  const char *zKey;         /* the column that identifies a row */
   const char *azKnownBy[2]; /* columns whose change makes it another row */
   const char *zColumns; /* those that a note of a replaced row needs, quoted */
   const char *zChanged; /* condition for telling of an update, or NULL */

@@ -56,17 +56,14 @@ static char *key_sql(StewardCall *c, const StewardCapture *k,
 
 /* The statement that publishes a change: see StewardCapture. */
 static char *publish_sql(StewardCall *c, const StewardCapture *k,
-                         const char *zOp, const char *zRow,
-                         const char *zFrom) {
+                         const char *zOp, const char *zRow, const char *zFrom) {
   const DeltaForm *f = k->pArg;
   char *zScope = scope_sql(c, k, zRow), *zKey = key_sql(c, k, zRow);
-  char *zFlag = f->names.zFlag
-                    ? steward_mprintf(c, "coalesce(%s\"%w\" = 1, 0)", zRow,
-                                      f->names.zFlag)
-                : f->bDefined
-                    ? steward_mprintf(c, "(%s\"%w\" IS NOT NULL)", zRow,
-                                      f->names.zParent)
-                    : steward_mprintf(c, "0");
+  char *zFlag = f->names.zFlag ? steward_mprintf(c, "coalesce(%s\"%w\" = 1, 0)",
+                                                 zRow, f->names.zFlag)
+                : f->bDefined  ? steward_mprintf(c, "(%s\"%w\" IS NOT NULL)",
+                                                 zRow, f->names.zParent)
+                               : steward_mprintf(c, "0");
   char *z = NULL;
   if (c->rc == SQLITE_OK) {
     z = steward_mprintf(
@@ -139,10 +136,10 @@ static void attach(StewardCall *c, DeltaForm *f) {
 **   SELECT stream_attach('t'); -- 1
 **   INSERT INTO t VALUES (1, 'a'), (2, 'b');
 **   DELETE FROM t WHERE id = 1;
-**   SELECT position, id, change_type, row FROM stream_changes('t', NULL, 0);
-**   -- 1|1|deleted|
+**   SELECT position, id, change_type, row FROM stream_changes('t', NULL, 1);
 **   -- 2|2|created|{"id":2,"x":"b"}
-**   -- 3|1|deleted|
+**   SELECT position, id, change_type FROM stream_changes('t', NULL, 2);
+**   -- 3|1|deleted
 */
 static void stream_attach(sqlite3_context *ctx, int argc,
                           sqlite3_value **argv) {
@@ -250,9 +247,18 @@ void stream_note(StewardCall *c, const char *zOperation, const char *zTable,
   e->iAt = steward_now(c->p) / 1000;
 }
 
+/* 16 bytes that sort by time and are used once: ms, then a number. */
+static void make_id(unsigned char aId[16] /* OUT */, i64 iTime, i64 iNumber) {
+  int i;
+  for (i = 5; i >= 0; i--, iTime >>= 8) aId[i] = (unsigned char)iTime;
+  for (i = 15; i >= 6; i--, iNumber >>= 8) aId[i] = (unsigned char)iNumber;
+}
+
 /* Write what was noted; how many entries. */
 static i64 stream_log_write(StewardCall *c) {
   struct StreamLog *pLog = c->p->pStreamLog;
+  i64 iNumber = steward_int(c, SQL_stream_log_number, 0, "");
+  unsigned char aId[16];
   int i, n = 0;
   if (c->rc || pLog == NULL || pLog->n == 0) return 0;
   for (i = 0; i < pLog->n && c->rc == SQLITE_OK; i++) {
@@ -266,6 +272,8 @@ static i64 stream_log_write(StewardCall *c) {
     sqlite3_bind_int64(pStmt, 5, e->iDuration);
     sqlite3_bind_int64(pStmt, 6, e->iAt);
     sqlite3_bind_text(pStmt, 7, e->zError, -1, SQLITE_STATIC);
+    make_id(aId, steward_now(c->p), ++iNumber);
+    sqlite3_bind_blob(pStmt, 8, aId, 16, SQLITE_STATIC);
     steward_next(c, pStmt);
     steward_give(c, SQL_stream_log_add, pStmt);
     n++;

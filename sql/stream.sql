@@ -13,6 +13,18 @@ VALUES (?1, ?2, ?3,
 -- Forget it.
 DELETE FROM main.steward_streams WHERE table_name = ?1;
 
+-- name: stream_off
+-- A call that takes triggers of ours off a table of the application.
+SELECT printf('stream_detach(%Q)', table_name) FROM main.steward_streams
+ WHERE EXISTS (SELECT 1 FROM main.sqlite_schema AS s
+                WHERE s.name = 'steward_stream_' || table_name || '_delete')
+ UNION ALL
+SELECT printf('delta_history(%Q, ''off'')', table_name)
+  FROM main.steward_delta_histories
+ WHERE EXISTS (SELECT 1 FROM main.sqlite_schema AS s
+                WHERE s.name = 'steward_history_' || table_name || '_delete')
+ LIMIT 1;
+
 -- name: stream_status
 -- The attached tables.
 SELECT table_name, key_column, scope_column, from_position, attached_at
@@ -23,8 +35,10 @@ SELECT table_name, key_column, scope_column, from_position, attached_at
 SELECT from_position FROM main.steward_streams WHERE table_name = ?1;
 
 -- name: stream_topic
--- The topic of scope ?2 in the stream of table ?1, and what a key begins with.
-SELECT 'stream:' || ?1 || ':' || iif(o.other, '?', quote(?2)),
+-- The topic of scope ?2, NULL for a table without, in the stream of table ?1,
+-- and what a key begins with.
+SELECT 'stream:' || ?1
+       || iif(?2 IS NULL, '', ':' || iif(o.other, '?', quote(?2))),
        iif(o.other, quote(?2) || ':', '')
   FROM (SELECT length(CAST(quote(?2) AS BLOB)) > 100
             OR instr(quote(?2), '*') AS other) AS o;
@@ -96,11 +110,15 @@ SELECT CASE WHEN json_valid(?1) THEN json_type(?1) = 'array' END;
 SELECT schema_version FROM pragma_schema_version;
 
 -- name: stream_log_add
--- Write an entry; its id is a time and chance.
+-- Write an entry; its id, ?8, is 16 bytes: the time and its number.
 INSERT INTO main.streaming_performance_log(
   id, workspace_id, operation_type, table_name, record_count, duration_ms,
   timestamp, error_message)
-VALUES (randomblob(16), coalesce(?1, x''), ?2, ?3, ?4, ?5, ?6, ?7);
+VALUES (?8, coalesce(?1, x''), ?2, ?3, ?4, ?5, ?6, ?7);
+
+-- name: stream_log_number
+-- The number of the last entry.
+SELECT max(rowid) FROM main.streaming_performance_log;
 
 -- name: stream_log_prune
 -- Retention of the entries: those before ?1 (Unix seconds).

@@ -69,9 +69,7 @@ static int climb(StewardCall *c, DeltaForm *f, const DeltaView *v,
 **     VALUES ('list', 'w', 'List', '/items', 'GET');
 **   SELECT delta_create('http', 'list', 'page2', '{"url":"/items?page=2"}');
 **   -- page2
-**   SELECT level, id, kind FROM delta_chain('http', 'page2');
-**   -- 0|list|base
-**   -- 1|page2|delta
+**   SELECT level, id, kind FROM delta_chain('http', 'page2'); -- 0|list|base
 */
 static void chain_rows(StewardCall *c, StewardRows *r, int nArg,
                        sqlite3_value **apArg) {
@@ -109,9 +107,7 @@ static void chain_rows(StewardCall *c, StewardRows *r, int nArg,
 **   SELECT delta_create('http', 'list', 'page2', '{"url":"/items?page=2"}');
 **   -- page2
 **   SELECT column_name, value, source FROM delta_blame('http', 'page2')
-**    WHERE column_name IN ('name', 'url');
-**   -- name|List|list
-**   -- url|/items?page=2|page2
+**    WHERE column_name = 'url'; -- url|/items?page=2|page2
 */
 static void blame_rows(StewardCall *c, StewardRows *r, int nArg,
                        sqlite3_value **apArg) {

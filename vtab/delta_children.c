@@ -21,8 +21,15 @@ typedef struct ChildTab {
   int iOwner; /* the column, or -1 when the table is gone */
 } ChildTab;
 
-enum { SPECIAL_AS_OF, SPECIAL_POLICY, SPECIAL_SOURCE, SPECIAL_EXACT,
-       SPECIAL_KIND, SPECIAL_VIOLATION, SPECIALS };
+enum {
+  SPECIAL_AS_OF,
+  SPECIAL_POLICY,
+  SPECIAL_SOURCE,
+  SPECIAL_EXACT,
+  SPECIAL_KIND,
+  SPECIAL_VIOLATION,
+  SPECIALS
+};
 static const char *const azSpecial[] = {"as_of", "policy", "source",
                                         "exact", "kind",   "violation"};
 
@@ -149,7 +156,7 @@ static int childBestIndex(sqlite3_vtab *pBase, sqlite3_index_info *pInfo) {
   int i, n = 0;
   for (i = 0; i < pInfo->nConstraint; i++) {
     int iCol = pInfo->aConstraint[i].iColumn;
-    char ch = iCol == pTab->iOwner && iCol >= 0         ? 'o'
+    char ch = iCol == pTab->iOwner && iCol >= 0        ? 'o'
               : iCol == pTab->nColumn + SPECIAL_AS_OF  ? 'a'
               : iCol == pTab->nColumn + SPECIAL_POLICY ? 'p'
                                                        : 0;
@@ -207,8 +214,8 @@ static void take_plan(StewardCall *c, ChildCursor *pCur, const char *zPlan,
     if (zPlan[i] == 'a') pCur->pAsOf = sqlite3_value_dup(v);
     if (zPlan[i] == 'p' && sqlite3_value_type(v) != SQLITE_NULL) {
       const char *z = steward_arg_text(c, v, "policy", 100);
-      pCur->ePolicy = z && strcmp(z, "single") == 0 ? POLICY_SINGLE
-                                                    : POLICY_CHAIN;
+      pCur->ePolicy =
+          z && strcmp(z, "single") == 0 ? POLICY_SINGLE : POLICY_CHAIN;
       if (z && strcmp(z, "single") && strcmp(z, "chain")) {
         steward_fail(c, STEWARD_INVALID_ARGUMENT,
                      "policy must be one of chain|single for children, got "
@@ -283,9 +290,9 @@ static int childColumn(sqlite3_vtab_cursor *pBase, sqlite3_context *ctx,
       if (pCur->pAsOf) sqlite3_result_value(ctx, pCur->pAsOf);
       break;
     case SPECIAL_POLICY:
-      sqlite3_result_text(
-          ctx, pCur->ePolicy == POLICY_SINGLE ? "single" : "chain", -1,
-          SQLITE_STATIC);
+      sqlite3_result_text(ctx,
+                          pCur->ePolicy == POLICY_SINGLE ? "single" : "chain",
+                          -1, SQLITE_STATIC);
       break;
     case SPECIAL_SOURCE: sqlite3_result_value(ctx, p->pSource); break;
     case SPECIAL_EXACT: sqlite3_result_int(ctx, pCur->kids.bExact); break;
@@ -304,8 +311,8 @@ static int childColumn(sqlite3_vtab_cursor *pBase, sqlite3_context *ctx,
 
 static int childRowid(sqlite3_vtab_cursor *pBase, sqlite3_int64 *piRowid) {
   ChildCursor *pCur = (ChildCursor *)pBase;
-  *piRowid = steward_value_hash(pCur->pOwner,
-                                pCur->kids.apChild[pCur->i]->iHash);
+  *piRowid =
+      steward_value_hash(pCur->pOwner, pCur->kids.apChild[pCur->i]->iHash);
   return SQLITE_OK;
 }
 

@@ -242,8 +242,8 @@ static int deltaBestIndex(sqlite3_vtab *pBase, sqlite3_index_info *pInfo) {
   int i, nArg = 0, rc;
   double rCost = 1000000.0;
   for (i = 0; i < pInfo->nConstraint; i++) {
-    char ch = letter(pTab, pInfo->aConstraint[i].iColumn,
-                     pInfo->aConstraint[i].op);
+    char ch =
+        letter(pTab, pInfo->aConstraint[i].iColumn, pInfo->aConstraint[i].op);
     if (ch == 0) continue;
     if (!pInfo->aConstraint[i].usable) {
       if (!is_argument(ch)) continue;
@@ -554,8 +554,7 @@ static int deltaColumn(sqlite3_vtab_cursor *pBase, sqlite3_context *ctx,
 /* Two scans of one statement (a = 1 OR b = 2) must agree on a row's rowid. */
 static int deltaRowid(sqlite3_vtab_cursor *pBase, sqlite3_int64 *piRowid) {
   DeltaCursor *pCur = (DeltaCursor *)pBase;
-  *piRowid = steward_value_hash(
-      sqlite3_column_value(pCur->pScan, ROW_KEY), 0);
+  *piRowid = steward_value_hash(sqlite3_column_value(pCur->pScan, ROW_KEY), 0);
   return SQLITE_OK;
 }
 
@@ -605,9 +604,7 @@ static const sqlite3_module typedModule = {
 **   SELECT delta_create('http', 'list', 'page2', '{"url":"/items?page=2"}');
 **   -- page2
 **   SELECT source, row ->> 'url' FROM delta_rows('http')
-**    WHERE scope = 'w' AND kind = 'all' ORDER BY source;
-**   -- list|/items
-**   -- page2|/items?page=2
+**    WHERE scope = 'w' AND kind = 'delta'; -- page2|/items?page=2
 */
 /* delta(...)    table
 ** CREATE VIRTUAL TABLE temp.x USING delta(http): the rows of a table of overlays

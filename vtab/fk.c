@@ -21,7 +21,8 @@ typedef struct Checks {
 
 static void add_check(Checks *k, const char *zColumn, const char *zParent,
                       const char *zStatus, const char *zBad) {
-  sqlite3_str_appendf(k->pMask, "%s((%s) << %d)", k->n ? " | " : "", zBad, k->n);
+  sqlite3_str_appendf(k->pMask, "%s((%s) << %d)", k->n ? " | " : "", zBad,
+                      k->n);
   k->n++;
   sqlite3_str_appendf(k->pColumn, " WHEN %d THEN %Q", k->n, zColumn);
   sqlite3_str_appendf(k->pParent, " WHEN %d THEN %Q", k->n, zParent);
@@ -179,8 +180,8 @@ static void need(StewardCall *c, const DeltaForm *f, const char *zColumn,
                f->base.zTable, zArgument);
 }
 
-static sqlite3_stmt *validate_sql(StewardCall *c, const DeltaForm *f,
-                                  Checks *k, int bSince, int bScope) {
+static sqlite3_stmt *validate_sql(StewardCall *c, const DeltaForm *f, Checks *k,
+                                  int bSince, int bScope) {
   sqlite3_str *p = sqlite3_str_new(c->db);
   int i;
   sqlite3_str_appendf(
@@ -224,8 +225,7 @@ static int given(sqlite3_value *v) {
 ** Example: INSERT INTO workspaces(id, name) VALUES ('w', 'Shop');
 **   INSERT INTO http(id, workspace_id, name, url, method)
 **     VALUES ('a', 'w', 'A', '/a', 'GET'), ('b', 'gone', 'B', '/b', 'GET');
-**   SELECT * FROM fk_validate('http');
-**   -- a|||valid
+**   SELECT * FROM fk_validate('http') WHERE status <> 'valid';
 **   -- b|workspace_id|workspaces|invalid_workspace
 */
 static void validate_rows(StewardCall *c, StewardRows *r, int nArg,

@@ -119,8 +119,7 @@ static void check_scope(StewardCall *c, const DeltaForm *f,
 /* The scope, which may be {"$blob":"hex"}, as a value; caller frees. */
 static sqlite3_value *arg_scope(StewardCall *c, sqlite3_value *v) {
   if (c->rc || !given(v)) return NULL;
-  if (sqlite3_value_type(v) == SQLITE_TEXT &&
-      sqlite3_value_text(v)[0] == '{') {
+  if (sqlite3_value_type(v) == SQLITE_TEXT && sqlite3_value_text(v)[0] == '{') {
     return steward_json_scalar(c, (const char *)sqlite3_value_text(v));
   }
   return sqlite3_value_dup(v);
@@ -155,10 +154,10 @@ static char *stored_json(StewardCall *c, sqlite3_stmt *pRow, int iFrom) {
 
 /* Where a page begins; with bIndex a place in the index, else a key. */
 typedef struct Place {
-  i64 iPosition;         /* of the log, before the first page; -1: none */
-  i64 iSchema;           /* the schema's version */
-  int iFlag;             /* bases or deltas */
-  sqlite3_value *pLast;  /* time, or key; owned; NULL: at the beginning */
+  i64 iPosition;        /* of the log, before the first page; -1: none */
+  i64 iSchema;          /* the schema's version */
+  int iFlag;            /* bases or deltas */
+  sqlite3_value *pLast; /* time, or key; owned; NULL: at the beginning */
   i64 iRowid;
 } Place;
 
@@ -233,8 +232,8 @@ static char *cursor_json(StewardCall *c, const Page *p, sqlite3_stmt *pRow,
   sqlite3_str *s = sqlite3_str_new(c->db);
   sqlite3_str_appendf(s, "[%lld,%lld,%d,", p->iPosition, p->iSchema,
                       p->bIndex ? iFlag : -1);
-  steward_json_value(c, s, sqlite3_column_value(
-                               pRow, p->bIndex ? PAGE_TIME : PAGE_KEY));
+  steward_json_value(
+      c, s, sqlite3_column_value(pRow, p->bIndex ? PAGE_TIME : PAGE_KEY));
   sqlite3_str_appendf(s, ",%lld]",
                       p->bIndex ? sqlite3_column_int64(pRow, PAGE_ROWID) : 0);
   return steward_str_finish(c, s);
@@ -298,8 +297,7 @@ static int page_by_index(StewardCall *c, StewardRows *r, Page *p,
   return bMore;
 }
 
-static int page_by_key(StewardCall *c, StewardRows *r, Page *p,
-                       Place *pPlace) {
+static int page_by_key(StewardCall *c, StewardRows *r, Page *p, Place *pPlace) {
   sqlite3_str *s = page_head(c, p);
   sqlite3_stmt *pStmt;
   if (pPlace->pLast) {
@@ -384,9 +382,9 @@ static void read_page(StewardCall *c, StewardRows *r, Page *p,
     p->iPosition = place.iPosition;
     if (p->bIndex && place.iSchema != p->iSchema) place.iRowid = LLONG_MIN;
   }
-  bMore = c->rc          ? 0
-          : p->bIndex    ? page_by_index(c, r, p, &place)
-                         : page_by_key(c, r, p, &place);
+  bMore = c->rc       ? 0
+          : p->bIndex ? page_by_index(c, r, p, &place)
+                      : page_by_key(c, r, p, &place);
   for (i = 0; bMore && i < steward_row_count(r); i++) {
     steward_row_set(r, i, 7, 1);
   }
@@ -556,7 +554,7 @@ typedef struct Seen {
   struct {
     sqlite3_value *pKey; /* owned */
     i64 iHash, iPosition;
-  } *a;
+  } * a;
   int n;
 } Seen;
 
@@ -580,13 +578,13 @@ static void seen_free(Seen *p) {
 }
 
 /* Is a later message about the same row among those that come? */
-static int superseded(const Seen *pSeen, sqlite3_value *pKey,
-                      i64 iPosition) {
+static int superseded(const Seen *pSeen, sqlite3_value *pKey, i64 iPosition) {
   i64 iHash = pSeen->n ? steward_value_hash(pKey, 0) : 0;
   int i;
   for (i = pSeen->n - 1; i >= 0; i--) {
     if (pSeen->a[i].iPosition <= iPosition) return 0;
-    if (pSeen->a[i].iHash == iHash && delta_same(pSeen->a[i].pKey, pKey)) return 1;
+    if (pSeen->a[i].iHash == iHash && delta_same(pSeen->a[i].pKey, pKey))
+      return 1;
   }
   return 0;
 }
@@ -642,9 +640,7 @@ static void read_changes(StewardCall *c, StewardRows *r, Changes *k,
 **     VALUES ('list', 'w', 'List', '/items', 'GET');
 **   UPDATE http SET url = '/all';
 **   SELECT position, id, change_type, row ->> 'url'
-**     FROM stream_changes('http', 'w', 0);
-**   -- 1|list|created|/all
-**   -- 2|list|updated|/all
+**     FROM stream_changes('http', 'w', 0); -- 1|list|created|/all
 */
 static void changes_rows(StewardCall *c, StewardRows *r, int nArg,
                          sqlite3_value **apArg) {
@@ -799,8 +795,8 @@ static void deltas_rows(StewardCall *c, StewardRows *r, int nArg,
 static void activity_rows(StewardCall *c, StewardRows *r, int nArg,
                           sqlite3_value **apArg) {
   const char *zTable = steward_arg_text(c, apArg[0], "table", 1000);
-  i64 iWindow = given(apArg[2]) ? steward_arg_time(c, apArg[2], "window")
-                                : 86400000;
+  i64 iWindow =
+      given(apArg[2]) ? steward_arg_time(c, apArg[2], "window") : 86400000;
   sqlite3_stmt *pStmt = NULL;
   sqlite3_value *pScope = arg_scope(c, apArg[1]);
   const DeltaNames *n;

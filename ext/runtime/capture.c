@@ -51,8 +51,7 @@ static char *conflict_sql(StewardCall *c, const StewardCapture *k) {
       break;
     }
     sqlite3_str_appendf(p, "%s\"%w\" = NEW.\"%w\" COLLATE \"%w\"",
-                        sqlite3_column_int(pRow, 0) != iLast ? " OR "
-                                                             : " AND ",
+                        sqlite3_column_int(pRow, 0) != iLast ? " OR " : " AND ",
                         zName, zName, sqlite3_column_text(pRow, 2));
     iLast = sqlite3_column_int(pRow, 0);
   }
@@ -91,8 +90,9 @@ static char *same_sql(StewardCall *c, const StewardCapture *k,
 static void make_notes(StewardCall *c, const StewardCapture *k) {
   char *zConflict = conflict_sql(c, k);
   if (zConflict) {
-    steward_exec(c, "CREATE TABLE main.\"%w_note\" AS SELECT %s FROM \"%w\""
-                    " WHERE 0",
+    steward_exec(c,
+                 "CREATE TABLE main.\"%w_note\" AS SELECT %s FROM \"%w\""
+                 " WHERE 0",
                  k->zPrefix, k->zColumns, k->zTable);
     steward_exec(c,
                  "CREATE TRIGGER main.\"%w_note_insert\" BEFORE INSERT ON"
@@ -110,8 +110,8 @@ static void make_notes(StewardCall *c, const StewardCapture *k) {
                  " INSERT INTO \"%w_note\" SELECT %s FROM \"%w\" WHERE %s AND"
                  " \"%w\" IS NOT OLD.\"%w\"; END",
                  k->zPrefix, k->zTable, k->zTable, zConflict, k->zKey, k->zKey,
-                 k->zPrefix, k->zPrefix, k->zPrefix, k->zColumns, k->zTable, zConflict,
-                 k->zKey, k->zKey);
+                 k->zPrefix, k->zPrefix, k->zPrefix, k->zColumns, k->zTable,
+                 zConflict, k->zKey, k->zKey);
   }
   sqlite3_free(zConflict);
 }
@@ -120,9 +120,9 @@ static void make_notes(StewardCall *c, const StewardCapture *k) {
 ** when it replaced a row that was known by the same. */
 static void make_insert(StewardCall *c, const StewardCapture *k) {
   char *zSame = same_sql(c, k, "n.");
-  char *zReplaced = steward_mprintf(
-      c, "EXISTS (SELECT 1 FROM \"%w_note\" AS n WHERE %s)", k->zPrefix,
-      zSame ? zSame : "");
+  char *zReplaced =
+      steward_mprintf(c, "EXISTS (SELECT 1 FROM \"%w_note\" AS n WHERE %s)",
+                      k->zPrefix, zSame ? zSame : "");
   char *zGone = noted_sql(c, k);
   char *zMoved = NULL, *zWhere = NULL, *zInsert = NULL, *zUpdate = NULL;
   if (c->rc == SQLITE_OK) {
@@ -169,8 +169,7 @@ static void make_insert(StewardCall *c, const StewardCapture *k) {
 static void make_update(StewardCall *c, const StewardCapture *k) {
   char *zSame = same_sql(c, k, "OLD.");
   char *zGone = noted_sql(c, k);
-  char *zUpdate =
-      k->xEvent(c, k, "update", k->bOldImage ? "OLD." : "NEW.", "");
+  char *zUpdate = k->xEvent(c, k, "update", k->bOldImage ? "OLD." : "NEW.", "");
   char *zDelete = k->xEvent(c, k, "delete", "OLD.", "");
   char *zInsert = k->xEvent(c, k, "insert", "NEW.", "");
   if (c->rc == SQLITE_OK) {
@@ -207,9 +206,9 @@ static void make_delete(StewardCall *c, const StewardCapture *k) {
   sqlite3_free(zDelete);
 }
 
-static const char *const azTrigger[] = {
-    "note_insert", "note_update", "insert", "replace",
-    "update",      "rename",      "displace", "delete"};
+static const char *const azTrigger[] = {"note_insert", "note_update", "insert",
+                                        "replace",     "update",      "rename",
+                                        "displace",    "delete"};
 
 /* Make the triggers; their names begin with k->zPrefix. */
 void steward_capture(StewardCall *c, const StewardCapture *k) {

@@ -201,9 +201,9 @@ sqlite3_value *steward_json_scalar(StewardCall *c, const char *zJson) {
   if (rc) steward_fail_db(c, rc);
   if (steward_next(c, pStmt)) {
     if (sqlite3_column_int(pStmt, 1)) {
-      steward_fail(c, STEWARD_INVALID_ARGUMENT,
-                   "expected a number, a text or {\"$blob\":\"hex\"}, got %.60s",
-                   zJson);
+      steward_fail(
+          c, STEWARD_INVALID_ARGUMENT,
+          "expected a number, a text or {\"$blob\":\"hex\"}, got %.60s", zJson);
     } else {
       pValue = sqlite3_value_dup(sqlite3_column_value(pStmt, 0));
       if (pValue == NULL) steward_fail_nomem(c);
