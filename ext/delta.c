@@ -88,10 +88,10 @@ static void check_base(StewardCall *c, DeltaView *v) {
 ** counting for each column; single reads one delta over one base, with the
 ** base's own columns, whatever that is a delta of.
 **
-** as_of leaves out what changed after that time, in the unit of the table (http:
-** Unix seconds).  Rows are edited in place, so that is a cut and no history; a
-** member exact, 1 or 0, then says whether delta_history makes it the row as it
-** was.  NULL for a row that was made later.
+** as_of leaves out what changed after that time, in the unit of the table
+** (http: Unix seconds).  Rows are edited in place, so that is a cut and no
+** history; a member exact, 1 or 0, then says whether delta_history makes it the
+** row as it was.  NULL for a row that was made later.
 **
 ** The members are the base's columns in the order of the table, its key among
 ** them, each with the value of the nearest delta_<column> that is not NULL;

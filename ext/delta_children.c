@@ -167,8 +167,8 @@ static int is_applied(const DeltaChildren *k, int iFrom, sqlite3_value *pKey) {
   return 0;
 }
 
-/* One level: first what is added, then the overrides, again as long as one finds
-** the override that it changes.  How many found nothing. */
+/* One level: first what is added, then the overrides, again as long as one
+** finds the override that it changes.  How many found nothing. */
 static int read_level(StewardCall *c, DeltaChildren *k, const DeltaView *v,
                       sqlite3_stmt *pList, sqlite3_value *pOwner, int iLevel) {
   int iFirst = k->nAlias, nDone, nLeft, bAdd = 1;

@@ -545,8 +545,8 @@ sqlite3_stmt *delta_statement(StewardCall *c, DeltaForm *f, int bHistory,
   const char *zColumn = eStmt == DELTA_KIDS ? f->names.zParent : f->names.zKey;
   char *zFrom, *zSql = NULL;
   int rc;
-  if (*ppStmt) return *ppStmt;
   if (c->rc) return NULL;
+  if (*ppStmt) return *ppStmt;
   zFrom = delta_source_sql(c, f, bHistory);
   if (zFrom) {
     zSql = steward_mprintf(

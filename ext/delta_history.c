@@ -5,13 +5,14 @@
 **     SELECT delta_history('http', 'on');
 **     SELECT delta_resolve('http', :id, '{"as_of":1700000000}') ->> 'exact';
 **
-** Triggers in plain SQL (capture.c) write into the table steward_history_<table>
-** one row for each change: its time, what happened, and the columns as they were
-** before; of an insertion only the key.  A row that does not change costs
-** nothing.  What a row was at a time is the first of its images after that time,
-** else what it is now.  The same triggers take out, at every 64th change, what
-** is older than setting delta_history_age or beyond delta_history_rows, and move
-** on from_at in steward_delta_histories: before that time nothing is exact.
+** Triggers in plain SQL (capture.c) write into the table
+** steward_history_<table> one row for each change: its time, what happened, and
+** the columns as they were before; of an insertion only the key.  A row that
+** does not change costs nothing.  What a row was at a time is the first of its
+** images after that time, else what it is now.  The same triggers take out, at
+** every 64th change, what is older than setting delta_history_age or beyond
+** delta_history_rows, and move on from_at in steward_delta_histories: before
+** that time nothing is exact.
 **
 ** steward_delta_histories is written by this file and these triggers only.
 */
@@ -25,7 +26,8 @@
   "coalesce((SELECT value FROM steward_config WHERE name = 'clock'),"          \
   " CAST(round((julianday('now') - 2440587.5) * 86400000) AS INTEGER))"
 
-/* The table's columns, or only its key and NULLs, behind zRow.  Caller frees. */
+/* The table's columns, or only its key and NULLs, behind zRow.  Caller frees.
+** */
 static char *image_sql(StewardCall *c, const StewardCapture *k,
                        const char *zRow, int bOnlyKey) {
   const StewardTableInfo *pInfo = k->pArg;
@@ -154,8 +156,8 @@ static void history_on(StewardCall *c, DeltaForm *f) {
 ** removes the triggers and what was kept.
 ** Set: streaming
 ** Errors: "INVALID_ARGUMENT: delta_history: state must be 'on' or 'off', got
-**   'x'"; those of delta_resolve for the table; "NOT_FOUND: delta_history: table
-**   't' has no history: ...".
+**   'x'"; those of delta_resolve for the table; "NOT_FOUND: delta_history:
+**   table 't' has no history: ...".
 ** Example: INSERT INTO workspaces(id, name) VALUES ('w', 'Shop');
 **   INSERT INTO http(id, workspace_id, name, url, method)
 **     VALUES ('list', 'w', 'List', '/items', 'GET');

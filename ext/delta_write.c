@@ -222,8 +222,8 @@ static void check_new(StewardCall *c, DeltaForm *f, sqlite3_value *pId) {
 ** Set: none
 ** Errors: "NOT_FOUND: delta_create: table 'http' has no row 'x' to be the
 **   parent: give the id of a row that is there"; INVALID_ARGUMENT for a column
-**   that has no overlay; CONFLICT, LIMIT_EXCEEDED as delta_resolve; SQLite's own
-**   for constraints of the table.
+**   that has no overlay; CONFLICT, LIMIT_EXCEEDED as delta_resolve; SQLite's
+**   own for constraints of the table.
 ** Example: INSERT INTO workspaces(id, name) VALUES ('w', 'Shop');
 **   INSERT INTO http(id, workspace_id, name, url, method)
 **     VALUES ('list', 'w', 'List', '/items', 'GET');
@@ -385,8 +385,8 @@ static void update_row(StewardCall *c, DeltaForm *f, sqlite3_value *pId,
 ** Example: INSERT INTO http(id, workspace_id, name, url, method, created_at,
 **     updated_at) VALUES ('list', 'w', 'List', '/items', 'GET', 100, 100);
 **   SELECT stream_version('http', 'list'); -- ae2f3f28b03f278a
-**   SELECT delta_update('http', 'list', '{"name":"All"}', 'ae2f3f28b03f278a'); -- 1
-**   SELECT name FROM http; -- All
+**   SELECT delta_update('http', 'list', '{"name":"All"}', 'ae2f3f28b03f278a');
+**   -- 1 SELECT name FROM http; -- All
 */
 static void delta_update(sqlite3_context *ctx, int argc, sqlite3_value **argv) {
   StewardCall c;

@@ -156,10 +156,11 @@ static int remove_sets(StewardCall *c) {
 }
 
 /* steward_uninstall(['force']) -> INTEGER, steps taken back    directonly
-** Remove everything that Steward made in this database: expiry policies, streams
-** and histories with their triggers, then every set.  Refused, with the list of what would be
-** lost, while its tables hold rows; 'force' removes them all the same.  The
-** tables of an application's own migrate_define() steps stay.
+** Remove everything that Steward made in this database: expiry policies,
+** streams and histories with their triggers, then every set.  Refused, with the
+** list of what would be lost, while its tables hold rows; 'force' removes them
+** all the same.  The tables of an application's own migrate_define() steps
+** stay.
 ** Errors: "CONFLICT: steward_uninstall: it would lose the rows of t (3 rows):
 **   save them, or SELECT steward_uninstall('force')".
 ** Source: seed 001, "Full Rollback".

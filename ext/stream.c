@@ -8,10 +8,10 @@
 **
 ** An attached table has plain-SQL triggers that publish a message for each
 ** change of a row, whoever makes it: topic stream:<table>:<scope as SQL
-** literal>, payload the row's key, headers {"op":..,"is_delta":..}.  So a change
-** has the log's position, gap-free in commit order, is kept as long as the
-** log's retention says, and a consumer of the delivery queue can subscribe to
-** it.  A scope that a topic cannot hold (long, or with a *) shares the topic
+** literal>, payload the row's key, headers {"op":..,"is_delta":..}.  So a
+** change has the log's position, gap-free in commit order, is kept as long as
+** the log's retention says, and a consumer of the delivery queue can subscribe
+** to it.  A scope that a topic cannot hold (long, or with a *) shares the topic
 ** stream:<table>:? and stands in the key.
 **
 ** steward_streams is written by this file only.
@@ -122,11 +122,12 @@ static void attach(StewardCall *c, DeltaForm *f) {
 }
 
 /* stream_attach(table TEXT) -> INTEGER, always 1    directonly
-** Publish every change of a table's rows into the log, by triggers in plain SQL:
-** inserts, updates and deletes, also those of foreign keys and of OR REPLACE, by
-** any client; a change of the key, the scope or the flag is a deletion and an
-** insertion.  Any table with a key of one column; scope and flag are those of
-** delta_resolve.  Again: makes the triggers anew, and the stream goes on.
+** Publish every change of a table's rows into the log, by triggers in plain
+** SQL: inserts, updates and deletes, also those of foreign keys and of OR
+** REPLACE, by any client; a change of the key, the scope or the flag is a
+** deletion and an insertion.  Any table with a key of one column; scope and
+** flag are those of delta_resolve.  Again: makes the triggers anew, and the
+** stream goes on.
 ** Set: streaming
 ** Errors: "INVALID_ARGUMENT: stream_attach: table 't' has no key of one column,
 **   ..."; NOT_FOUND; CONFLICT when a name that it needs is taken; UNSUPPORTED
@@ -160,8 +161,8 @@ static void stream_attach(sqlite3_context *ctx, int argc,
 }
 
 /* stream_detach(table TEXT) -> INTEGER, always 1    directonly
-** Remove the triggers that stream_attach made.  What they published stays in the
-** log; a stream that is attached again begins anew.
+** Remove the triggers that stream_attach made.  What they published stays in
+** the log; a stream that is attached again begins anew.
 ** Set: streaming
 ** Errors: "NOT_FOUND: stream_detach: table 't' has no stream: SELECT table_name
 **   FROM stream_status lists those that have".
@@ -290,8 +291,8 @@ static i64 stream_log_write(StewardCall *c) {
 ** Measure the streaming operations of this connection from now on (1), or no
 ** more (0): stream_snapshot, stream_changes (query), stream_deltas (delta).  As
 ** reading never writes, the entries wait in memory, at most 256, and the next
-** call of stream_log writes them into streaming_performance_log, where they stay
-** for setting stream_log_age.
+** call of stream_log writes them into streaming_performance_log, where they
+** stay for setting stream_log_age.
 ** Set: streaming
 ** Errors: "INVALID_ARGUMENT: stream_log: on must be within 0..1, got 2".
 ** Source: seed 004, section 6.

@@ -59,9 +59,9 @@ static int climb(StewardCall *c, DeltaForm *f, const DeltaView *v,
 
 /* delta_chain(level INTEGER, id, parent, kind TEXT, scope, time,
 **   HIDDEN table_name, HIDDEN id_of)    table
-** The rows that a row is read from, in the order in which they apply: level 0 is
-** the base, then every delta down to the row asked for.  No row when there is no
-** such id.
+** The rows that a row is read from, in the order in which they apply: level 0
+** is the base, then every delta down to the row asked for.  No row when there
+** is no such id.
 ** Set: none
 ** Errors: those of delta_resolve.
 ** Example: INSERT INTO workspaces(id, name) VALUES ('w', 'Shop');

@@ -593,8 +593,8 @@ static const sqlite3_module typedModule = {
 ** Every row of a table of overlays as delta_resolve reads it, in one pass: row
 ** is that JSON, id the base's id, source the row resolved; scope, parent and
 ** time are those of the row resolved.  Bases only, unless kind is 'delta' or
-** 'all', or a source is asked for.  Constraints on source, id, scope, parent and
-** time are looked up in the table's indexes.  exact: see delta_resolve.
+** 'all', or a source is asked for.  Constraints on source, id, scope, parent
+** and time are looked up in the table's indexes.  exact: see delta_resolve.
 ** Set: none
 ** Errors: those of delta_resolve: one broken row ends the SELECT.
 ** Source: seed 004, section 1.1.
@@ -607,11 +607,11 @@ static const sqlite3_module typedModule = {
 **    WHERE scope = 'w' AND kind = 'delta'; -- page2|/items?page=2
 */
 /* delta(...)    table
-** CREATE VIRTUAL TABLE temp.x USING delta(http): the rows of a table of overlays
-** as they read, with the table's own columns and types (without the overlays,
-** flag and parent), and hidden as_of, policy, source, exact, kind as in
-** delta_rows.  WHERE source = <id> is the row that a delta reads as.  When the
-** table's columns have changed it says so; drop it and create it again.
+** CREATE VIRTUAL TABLE temp.x USING delta(http): the rows of a table of
+** overlays as they read, with the table's own columns and types (without the
+** overlays, flag and parent), and hidden as_of, policy, source, exact, kind as
+** in delta_rows.  WHERE source = <id> is the row that a delta reads as.  When
+** the table's columns have changed it says so; drop it and create it again.
 ** Set: none
 ** Errors: "CONFLICT: delta: the columns of table 'http' have changed since the
 **   virtual table over it was made: DROP it and CREATE it again"; UNSUPPORTED

@@ -10,7 +10,8 @@
 
 #include "delta_int.h"
 
-/* The checks of a table: each is an SQL condition on `t` that a bad row meets. */
+/* The checks of a table: each is an SQL condition on `t` that a bad row meets.
+** */
 typedef struct Checks {
   sqlite3_str *pMask;   /* (check 1) | (check 2) << 1 ... */
   sqlite3_str *pColumn; /* WHEN n THEN 'column' ... */

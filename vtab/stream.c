@@ -17,136 +17,7 @@
 #include <limits.h>
 #include <string.h>
 
-#include "delta_int.h"
-
-enum { PAGE_MAX = 10000 };
-
-static int given(sqlite3_value *v) {
-  return v && sqlite3_value_type(v) != SQLITE_NULL;
-}
-
-/* A comparison of a column with a value of the filter. */
-typedef struct Filter {
-  struct {
-    char *zColumn;         /* as the schema spells it, owned */
-    sqlite3_value *pValue; /* owned */
-  } a[16];
-  int n;
-  int eKind; /* 0 base, 1 delta, 2 all */
-} Filter;
-
-static void filter_free(Filter *p) {
-  int i;
-  for (i = 0; i < p->n; i++) {
-    sqlite3_free(p->a[i].zColumn);
-    sqlite3_value_free(p->a[i].pValue);
-  }
-}
-
-static int kind_of(StewardCall *c, const char *z) {
-  static const char *const azKind[] = {"base", "delta", "all"};
-  int i;
-  for (i = 0; i < 3; i++) {
-    if (strcmp(z, azKind[i]) == 0) return i;
-  }
-  steward_fail(c, STEWARD_INVALID_ARGUMENT,
-               "kind must be one of base|delta|all, got '%s'", z);
-  return 0;
-}
-
-/* A filter is an object: columns and the values they have, and kind. */
-static void read_filter(StewardCall *c, const DeltaForm *f, const char *zJson,
-                        Filter *p) {
-  StewardTableInfo info;
-  sqlite3_stmt *pRow;
-  if (c->rc || zJson == NULL) return;
-  steward_table_info(c, f->base.zTable, &info);
-  pRow = steward_query(c, SQL_options_each, "t", zJson);
-  while (steward_next(c, pRow)) {
-    const char *zName = steward_column(c, pRow, 0);
-    int i;
-    if (strcmp(zName, "kind") == 0) {
-      p->eKind = kind_of(c, steward_column(c, pRow, 1));
-      continue;
-    }
-    i = steward_require_column(c, &info, zName);
-    if (i >= 0 && p->n == ArraySize(p->a)) {
-      steward_fail(c, STEWARD_LIMIT_EXCEEDED,
-                   "a filter has at most %d columns: leave some out",
-                   ArraySize(p->a));
-    }
-    if (c->rc) break;
-    p->a[p->n].zColumn = steward_mprintf(c, "%s", info.aCol[i].zName);
-    p->a[p->n].pValue = steward_json_scalar(c, steward_column(c, pRow, 3));
-    p->n++;
-  }
-  steward_give(c, SQL_options_each, pRow);
-  steward_table_info_free(&info);
-}
-
-/* The argument is a JSON object or NULL. */
-static const char *arg_object(StewardCall *c, sqlite3_value *v,
-                              const char *zName) {
-  char *zGot;
-  if (c->rc || !given(v)) return NULL;
-  if (sqlite3_value_type(v) == SQLITE_TEXT &&
-      steward_int(c, SQL_options_is_object, 0, "v", v)) {
-    return (const char *)sqlite3_value_text(v);
-  }
-  zGot = steward_quote_value(c, v);
-  steward_fail(c, STEWARD_INVALID_ARGUMENT,
-               "%s must be a JSON object like {\"method\":\"GET\"}, got %s",
-               zName, zGot);
-  sqlite3_free(zGot);
-  return NULL;
-}
-
-/* A stream is read scope by scope; without a scope column there is but one. */
-static void check_scope(StewardCall *c, const DeltaForm *f,
-                        sqlite3_value *pScope) {
-  if (c->rc) return;
-  if (f->names.zScope && !given(pScope)) {
-    steward_fail(c, STEWARD_INVALID_ARGUMENT,
-                 "the rows of table '%s' are streamed by %s: give one",
-                 f->base.zTable, f->names.zScope);
-  } else if (f->names.zScope == NULL && given(pScope)) {
-    steward_fail(c, STEWARD_INVALID_ARGUMENT,
-                 "table '%s' has no scope column: the scope must be NULL",
-                 f->base.zTable);
-  }
-}
-
-/* The scope, which may be {"$blob":"hex"}, as a value; caller frees. */
-static sqlite3_value *arg_scope(StewardCall *c, sqlite3_value *v) {
-  if (c->rc || !given(v)) return NULL;
-  if (sqlite3_value_type(v) == SQLITE_TEXT && sqlite3_value_text(v)[0] == '{') {
-    return steward_json_scalar(c, (const char *)sqlite3_value_text(v));
-  }
-  return sqlite3_value_dup(v);
-}
-
-static i64 arg_rows(StewardCall *c, sqlite3_value *v) {
-  return given(v) ? steward_arg_int(c, v, "max_rows", 1, PAGE_MAX) : 100;
-}
-
-/* The row that pRow stands on as JSON, from column iFrom on. */
-static char *stored_json(StewardCall *c, sqlite3_stmt *pRow, int iFrom) {
-  sqlite3_str *p = sqlite3_str_new(c->db);
-  int i, n = sqlite3_column_count(pRow);
-  for (i = iFrom; i < n; i++) {
-    const char *zName = sqlite3_column_name(pRow, i);
-    sqlite3_str_appendchar(p, 1, i > iFrom ? ',' : '{');
-    if (zName == NULL) {
-      steward_fail_nomem(c);
-      break;
-    }
-    steward_json_string(p, zName, (int)strlen(zName));
-    sqlite3_str_appendchar(p, 1, ':');
-    steward_json_value(c, p, sqlite3_column_value(pRow, i));
-  }
-  sqlite3_str_appendchar(p, 1, '}');
-  return steward_str_finish(c, p);
-}
+#include "stream_int.h"
 
 /*************************************************************************
 ** stream_snapshot
@@ -163,7 +34,7 @@ typedef struct Place {
 
 typedef struct Page {
   DeltaForm *f;
-  Filter filter;
+  StreamFilter filter;
   sqlite3_value *pScope; /* owned */
   sqlite3_value *pSince; /* borrowed */
   int bIndex;
@@ -249,7 +120,7 @@ static int add_page(StewardCall *c, StewardRows *r, Page *p, sqlite3_stmt *pRow,
       bMore = 1;
       break;
     }
-    zRow = stored_json(c, pRow, PAGE_ROW);
+    zRow = stream_row_json(c, pRow, PAGE_ROW);
     zCursor = cursor_json(c, p, pRow, iFlag);
     steward_row(c, r, p->iPosition < 0 ? "vtiivtni" : "vtiivtli",
                 sqlite3_column_value(pRow, PAGE_KEY), zRow,
@@ -315,7 +186,7 @@ static void read_place(StewardCall *c, const Page *p, sqlite3_value *v,
   sqlite3_stmt *pRow;
   int i = 0, bOk = 0;
   memset(pPlace, 0, sizeof(*pPlace));
-  if (c->rc || !given(v)) return;
+  if (c->rc || !stream_given(v)) return;
   pRow = steward_query(c, SQL_stream_cursor, "v", v);
   while (steward_next(c, pRow)) {
     i64 iValue = sqlite3_column_int64(pRow, 0);
@@ -359,17 +230,18 @@ static void read_page(StewardCall *c, StewardRows *r, Page *p,
                       sqlite3_value **apArg) {
   Place place;
   int bMore, i;
-  check_scope(c, p->f, apArg[1]);
-  p->pScope = arg_scope(c, apArg[1]);
-  p->nMax = arg_rows(c, apArg[3]);
-  if (given(apArg[4])) p->pSince = apArg[4];
+  stream_check_scope(c, p->f, apArg[1]);
+  p->pScope = stream_arg_scope(c, apArg[1]);
+  p->nMax = stream_arg_rows(c, apArg[3]);
+  if (stream_given(apArg[4])) p->pSince = apArg[4];
   if (p->pSince && p->f->names.zTime == NULL) {
     steward_fail(c, STEWARD_INVALID_ARGUMENT,
                  "table '%s' has no column with the time of a change, which "
                  "since needs",
                  p->f->base.zTable);
   }
-  read_filter(c, p->f, arg_object(c, apArg[5], "filter"), &p->filter);
+  stream_filter_read(c, p->f, stream_arg_object(c, apArg[5], "filter"),
+                     &p->filter);
   p->bIndex = has_index(c, p->f);
   p->iPosition = -1;
   if (delta_is_table(c, "steward_streams") &&
@@ -395,10 +267,10 @@ static void read_page(StewardCall *c, StewardRows *r, Page *p,
 **   updated_at, cursor TEXT, position INTEGER, more INTEGER,
 **   HIDDEN table_name, HIDDEN scope, HIDDEN after, HIDDEN max_rows,
 **   HIDDEN since, HIDDEN filter)    table
-** The rows of a scope, newest first, max_rows (100) at a time: row is the stored
-** row as JSON; for the next page give the last row's cursor as `after`, until
-** more is 0.  since: only rows whose time is that or later.  filter: an object
-** of columns and their values, and kind: base (default), delta or all.
+** The rows of a scope, newest first, max_rows (100) at a time: row is the
+** stored row as JSON; for the next page give the last row's cursor as `after`,
+** until more is 0.  since: only rows whose time is that or later.  filter: an
+** object of columns and their values, and kind: base (default), delta or all.
 ** position: go on behind it with stream_changes and nothing is missed, even if
 ** rows change while the pages are read; such a row may come again.  It is NULL
 ** when the table is not attached.
@@ -422,261 +294,9 @@ static void snapshot_rows(StewardCall *c, StewardRows *r, int nArg,
   if (zTable) page.f = delta_form_loose(c, zTable);
   if (page.f) read_page(c, r, &page, apArg);
   stream_note(c, "snapshot", zTable, page.pScope, page.nRow, iBegin);
-  filter_free(&page.filter);
+  stream_filter_free(&page.filter);
   sqlite3_value_free(page.pScope);
   delta_form_close(c, page.f);
-}
-
-/*************************************************************************
-** stream_changes
-*/
-typedef struct ChangeOptions {
-  char *zFilter;
-  i64 bCoalesce;
-  i64 eKind;
-} ChangeOptions;
-
-static const StewardOption aChangeOption[] = {
-    {"coalesce", STEWARD_OPT_BOOL, offsetof(ChangeOptions, bCoalesce), 0, 1,
-     NULL, "of each row only its last change within the page"},
-    {"filter", STEWARD_OPT_JSON, offsetof(ChangeOptions, zFilter), 0, 0, NULL,
-     "columns and the values they have"},
-    {"kind", STEWARD_OPT_WORD, offsetof(ChangeOptions, eKind), 0, 0,
-     "base|delta|all", "changes of which rows"},
-};
-
-typedef struct Changes {
-  DeltaForm *f;
-  Filter filter;
-  ChangeOptions options;
-  sqlite3_value *pScope; /* owned */
-  char *zTopic, *zBegin; /* owned */
-  i64 nMax;
-} Changes;
-
-/* Open the messages behind the position; NULL when some are gone. */
-static sqlite3_stmt *open_changes(StewardCall *c, const Changes *k,
-                                  i64 iAfter) {
-  const char *zTable = k->f->base.zTable;
-  i64 iFrom = steward_int(c, SQL_stream_from, -1, "t", zTable), iNumber = 0;
-  sqlite3_stmt *pRow;
-  if (c->rc == SQLITE_OK && iFrom < 0) {
-    steward_fail(c, STEWARD_NOT_FOUND,
-                 "table '%s' has no stream: SELECT stream_attach('%s')", zTable,
-                 zTable);
-  } else if (c->rc == SQLITE_OK && iAfter < iFrom) {
-    steward_fail(c, STEWARD_EXPIRED,
-                 "the stream of table '%s' begins behind position %lld, and "
-                 "%lld is before it: take a new stream_snapshot",
-                 zTable, iFrom, iAfter);
-  }
-  pRow = steward_query(c, SQL_stream_place, "tl", k->zTopic, iAfter);
-  if (steward_next(c, pRow)) {
-    iNumber = sqlite3_column_int64(pRow, 0);
-    if (sqlite3_column_int(pRow, 1)) {
-      steward_fail(c, STEWARD_EXPIRED,
-                   "changes behind position %lld have left the log, the oldest "
-                   "there is %lld: take a new stream_snapshot, and read more "
-                   "often or raise settings log_max_age and log_max_rows",
-                   iAfter, sqlite3_column_int64(pRow, 2));
-    }
-  }
-  steward_give(c, SQL_stream_place, pRow);
-  return steward_query(c, SQL_stream_messages, "tl", k->zTopic, iNumber);
-}
-
-/* A row that has left the scope is none of the reader's business. */
-static void filter_scope(StewardCall *c, const DeltaForm *f,
-                         sqlite3_value *pScope, Filter *p) {
-  if (c->rc || pScope == NULL) return;
-  if (p->n == ArraySize(p->a)) {
-    steward_fail(c, STEWARD_LIMIT_EXCEEDED,
-                 "a filter has at most %d columns besides the scope: leave "
-                 "some out",
-                 ArraySize(p->a) - 1);
-    return;
-  }
-  p->a[p->n].zColumn = steward_mprintf(c, "%s", f->names.zScope);
-  p->a[p->n].pValue = sqlite3_value_dup(pScope);
-  p->n++;
-}
-
-/* Does the row that pRow (DELTA_ALL) stands on pass the filter? */
-static int passes(const Filter *p, sqlite3_stmt *pRow) {
-  int i, j, n = sqlite3_column_count(pRow);
-  for (i = 0; i < p->n; i++) {
-    for (j = 0; j < n; j++) {
-      const char *zName = sqlite3_column_name(pRow, j);
-      if (zName && sqlite3_stricmp(zName, p->a[i].zColumn) == 0 &&
-          delta_compare(sqlite3_column_value(pRow, j), p->a[i].pValue)) {
-        return 0;
-      }
-    }
-  }
-  return 1;
-}
-
-/* Add one message as a change: what the row is now, if it is there. */
-static void add_change(StewardCall *c, StewardRows *r, Changes *k,
-                       sqlite3_stmt *pMessage) {
-  DeltaView view = {0};
-  const char *zOp = steward_column(c, pMessage, 3);
-  sqlite3_stmt *pRow = NULL;
-  char *zRow = NULL;
-  const char *zType = "deleted";
-  if (strcmp(zOp, "delete")) {
-    pRow = delta_seek(c, k->f, &view, DELTA_ALL,
-                      sqlite3_column_value(pMessage, 1));
-  }
-  if (pRow && passes(&k->filter, pRow)) {
-    zRow = stored_json(c, pRow, 0);
-    zType = strcmp(zOp, "insert") ? "updated" : "created";
-  } else if (pRow && strcmp(zOp, "insert") == 0) {
-    return; /* never was in the filter */
-  }
-  steward_row(c, r, "lvttii", sqlite3_column_int64(pMessage, 0),
-              sqlite3_column_value(pMessage, 1), zType, zRow,
-              sqlite3_column_int(pMessage, 4), 0);
-  sqlite3_free(zRow);
-}
-
-/* Does the message belong to the scope and the kinds that are asked for? */
-static int wanted(const Changes *k, sqlite3_stmt *pMessage) {
-  const char *zKey = (const char *)sqlite3_column_text(pMessage, 2);
-  int bDelta = sqlite3_column_int(pMessage, 4);
-  if (k->options.eKind < 2 && bDelta != k->options.eKind) return 0;
-  return k->zBegin[0] == '\0' ||
-         (zKey && strncmp(zKey, k->zBegin, strlen(k->zBegin)) == 0);
-}
-
-/* The messages of a page: which row, where. */
-typedef struct Seen {
-  struct {
-    sqlite3_value *pKey; /* owned */
-    i64 iHash, iPosition;
-  } * a;
-  int n;
-} Seen;
-
-static void seen_add(StewardCall *c, Seen *p, sqlite3_stmt *pMessage) {
-  void *pNew = sqlite3_realloc64(p->a, sizeof(p->a[0]) * (size_t)(p->n + 1));
-  if (pNew == NULL) {
-    steward_fail_nomem(c);
-    return;
-  }
-  p->a = pNew;
-  p->a[p->n].pKey = sqlite3_value_dup(sqlite3_column_value(pMessage, 1));
-  p->a[p->n].iHash = steward_value_hash(sqlite3_column_value(pMessage, 1), 0);
-  p->a[p->n].iPosition = sqlite3_column_int64(pMessage, 0);
-  if (p->a[p->n++].pKey == NULL) steward_fail_nomem(c);
-}
-
-static void seen_free(Seen *p) {
-  int i;
-  for (i = 0; i < p->n; i++) sqlite3_value_free(p->a[i].pKey);
-  sqlite3_free(p->a);
-}
-
-/* Is a later message about the same row among those that come? */
-static int superseded(const Seen *pSeen, sqlite3_value *pKey, i64 iPosition) {
-  i64 iHash = pSeen->n ? steward_value_hash(pKey, 0) : 0;
-  int i;
-  for (i = pSeen->n - 1; i >= 0; i--) {
-    if (pSeen->a[i].iPosition <= iPosition) return 0;
-    if (pSeen->a[i].iHash == iHash && delta_same(pSeen->a[i].pKey, pKey))
-      return 1;
-  }
-  return 0;
-}
-
-static void read_changes(StewardCall *c, StewardRows *r, Changes *k,
-                         i64 iAfter) {
-  Seen seen = {0};
-  sqlite3_stmt *pMessage = open_changes(c, k, iAfter);
-  int nTake = 0, bMore = 0, i, iPass;
-  /* with coalesce the page is looked over first, to know what comes later */
-  for (iPass = k->options.bCoalesce ? 0 : 1; iPass < 2; iPass++) {
-    nTake = 0;
-    while (steward_next(c, pMessage)) {
-      if (!wanted(k, pMessage)) continue;
-      if (nTake++ == k->nMax) {
-        bMore = 1;
-        break;
-      }
-      if (iPass == 0) {
-        seen_add(c, &seen, pMessage);
-      } else if (!superseded(&seen, sqlite3_column_value(pMessage, 1),
-                             sqlite3_column_int64(pMessage, 0))) {
-        add_change(c, r, k, pMessage);
-      }
-    }
-    if (iPass == 0) sqlite3_reset(pMessage);
-  }
-  steward_give(c, SQL_stream_messages, pMessage);
-  seen_free(&seen);
-  for (i = 0; bMore && i < steward_row_count(r); i++) {
-    steward_row_set(r, i, 5, 1);
-  }
-}
-
-/* stream_changes(position INTEGER, id, change_type TEXT, row TEXT,
-**   is_delta INTEGER, more INTEGER, HIDDEN table_name, HIDDEN scope,
-**   HIDDEN after, HIDDEN max_rows, HIDDEN options)    table
-** What happened to the rows of a scope behind a position, in commit order,
-** max_rows (100) at a time: change_type created, updated or deleted, and the
-** row as it is now (NULL when it is gone, which is told as deleted).  Options:
-** kind ('base', 'delta', 'all'), coalesce (of each row only the last change of
-** the page), filter (columns and values; a row that no longer has them is told
-** as deleted).  Applying a change twice does no harm; give the last position as
-** the next `after`.
-** Set: streaming
-** Errors: "NOT_FOUND: stream_changes: table 'http' has no stream: SELECT
-**   stream_attach('http')"; "EXPIRED: stream_changes: changes behind position 1
-**   have left the log, ...: take a new stream_snapshot, ...".
-** Source: seed 004, StreamHTTPUpdates.
-** Example: INSERT INTO workspaces(id, name) VALUES ('w', 'Shop');
-**   SELECT stream_attach('http'); -- 1
-**   INSERT INTO http(id, workspace_id, name, url, method)
-**     VALUES ('list', 'w', 'List', '/items', 'GET');
-**   UPDATE http SET url = '/all';
-**   SELECT position, id, change_type, row ->> 'url'
-**     FROM stream_changes('http', 'w', 0); -- 1|list|created|/all
-*/
-static void changes_rows(StewardCall *c, StewardRows *r, int nArg,
-                         sqlite3_value **apArg) {
-  i64 iBegin = steward_monotonic_us(), iAfter = 0;
-  const char *zTable = steward_arg_text(c, apArg[0], "table", 1000);
-  sqlite3_stmt *pRow;
-  Changes k;
-  memset(&k, 0, sizeof(k));
-  k.nMax = arg_rows(c, apArg[3]);
-  if (given(apArg[2])) {
-    iAfter = steward_arg_int(c, apArg[2], "after", 0, LLONG_MAX);
-  }
-  steward_options(c, apArg[4], aChangeOption, ArraySize(aChangeOption),
-                  &k.options);
-  if (zTable && c->rc == SQLITE_OK) k.f = delta_form_loose(c, zTable);
-  if (k.f) {
-    check_scope(c, k.f, apArg[1]);
-    k.pScope = arg_scope(c, apArg[1]);
-    read_filter(c, k.f, k.options.zFilter, &k.filter);
-    filter_scope(c, k.f, k.pScope, &k.filter);
-    pRow = steward_query(c, SQL_stream_topic, k.pScope ? "tv" : "tn",
-                         k.f->base.zTable, k.pScope);
-    if (steward_next(c, pRow)) {
-      k.zTopic = steward_mprintf(c, "%s", steward_column(c, pRow, 0));
-      k.zBegin = steward_mprintf(c, "%s", steward_column(c, pRow, 1));
-    }
-    steward_give(c, SQL_stream_topic, pRow);
-    if (c->rc == SQLITE_OK) read_changes(c, r, &k, iAfter);
-  }
-  stream_note(c, "query", zTable, k.pScope, steward_row_count(r), iBegin);
-  steward_options_free(aChangeOption, ArraySize(aChangeOption), &k.options);
-  filter_free(&k.filter);
-  sqlite3_value_free(k.pScope);
-  sqlite3_free(k.zTopic);
-  sqlite3_free(k.zBegin);
-  delta_form_close(c, k.f);
 }
 
 /*************************************************************************
@@ -723,8 +343,8 @@ static void deltas_of(StewardCall *c, StewardRows *r, DeltaForm *f,
 
 /* stream_deltas(id, parent_id, overlays TEXT, updated_at, HIDDEN table_name,
 **   HIDDEN parent_ids, HIDDEN since)    table
-** The deltas of some rows, changed after `since` (default: all): parent_ids is a
-** JSON array, BLOBs as {"$blob":"hex"}; overlays is what each changes, in the
+** The deltas of some rows, changed after `since` (default: all): parent_ids is
+** a JSON array, BLOBs as {"$blob":"hex"}; overlays is what each changes, in the
 ** order of the array, then of (time, id).
 ** Set: none
 ** Errors: INVALID_ARGUMENT when parent_ids is no array.
@@ -744,7 +364,7 @@ static void deltas_rows(StewardCall *c, StewardRows *r, int nArg,
   sqlite3_stmt *pEach, *pStmt = NULL;
   DeltaForm *f = NULL;
   if (zTable) f = delta_form_open(c, zTable);
-  if (f && given(apArg[2]) && f->names.zTime == NULL) {
+  if (f && stream_given(apArg[2]) && f->names.zTime == NULL) {
     steward_fail(c, STEWARD_INVALID_ARGUMENT,
                  "table '%s' has no column with the time of a change, which "
                  "since needs",
@@ -765,7 +385,7 @@ static void deltas_rows(StewardCall *c, StewardRows *r, int nArg,
         " NULL OR \"%w\" > ?2) ORDER BY \"%w\", \"%w\"",
         f->zList, f->base.zTable, f->zKids, f->names.zParent, f->zFlagSql,
         zTime, zTime, f->names.zKey);
-    if (pStmt && given(apArg[2])) sqlite3_bind_value(pStmt, 2, apArg[2]);
+    if (pStmt && stream_given(apArg[2])) sqlite3_bind_value(pStmt, 2, apArg[2]);
     pEach = steward_query(c, SQL_options_each, "v", apArg[1]);
     while (steward_next(c, pEach)) {
       deltas_of(c, r, f, pStmt, steward_column(c, pEach, 3));
@@ -781,8 +401,8 @@ static void deltas_rows(StewardCall *c, StewardRows *r, int nArg,
 **   HIDDEN table_name, HIDDEN scope_of, HIDDEN window)    table
 ** The rows of a table that were changed within the window ('24h'), newest
 ** first: created when they were made in it, else updated.  By the times in the
-** rows, so it needs no stream, and tells nothing of rows that are gone.  A scope
-** of NULL means all.
+** rows, so it needs no stream, and tells nothing of rows that are gone.  A
+** scope of NULL means all.
 ** Set: none
 ** Errors: INVALID_ARGUMENT for a table without a time column.
 ** Source: seed 004, section 2.3, recent activity.
@@ -795,10 +415,10 @@ static void deltas_rows(StewardCall *c, StewardRows *r, int nArg,
 static void activity_rows(StewardCall *c, StewardRows *r, int nArg,
                           sqlite3_value **apArg) {
   const char *zTable = steward_arg_text(c, apArg[0], "table", 1000);
-  i64 iWindow =
-      given(apArg[2]) ? steward_arg_time(c, apArg[2], "window") : 86400000;
+  i64 iWindow = stream_given(apArg[2]) ? steward_arg_time(c, apArg[2], "window")
+                                       : 86400000;
   sqlite3_stmt *pStmt = NULL;
-  sqlite3_value *pScope = arg_scope(c, apArg[1]);
+  sqlite3_value *pScope = stream_arg_scope(c, apArg[1]);
   const DeltaNames *n;
   DeltaForm *f = NULL;
   i64 iFrom;
@@ -809,7 +429,7 @@ static void activity_rows(StewardCall *c, StewardRows *r, int nArg,
                  "updated_at, or name it by delta_define",
                  zTable);
   }
-  if (f && pScope) check_scope(c, f, pScope);
+  if (f && pScope) stream_check_scope(c, f, pScope);
   if (f && c->rc == SQLITE_OK) {
     n = &f->names;
     iFrom = steward_now(c->p) - iWindow;
@@ -869,7 +489,7 @@ static const StewardTable aTable[] = {
                  " options HIDDEN",
      .nArg = 5,
      .nRequired = 1,
-     .xRows = changes_rows,
+     .xRows = stream_changes_rows,
      .zSet = "streaming"},
     {.zName = "stream_deltas",
      .zColumns = "id, parent_id, overlays TEXT, updated_at, table_name HIDDEN,"
