@@ -546,7 +546,7 @@ sqlite3_stmt *delta_statement(StewardCall *c, DeltaForm *f, int bHistory,
   char *zFrom, *zSql = NULL;
   int rc;
   if (c->rc) return NULL;
-  if (*ppStmt) return *ppStmt;
+  if (*ppStmt != NULL) return f->aStmt[bHistory][eStmt];
   zFrom = delta_source_sql(c, f, bHistory);
   if (zFrom) {
     zSql = steward_mprintf(
