@@ -317,9 +317,12 @@ static void order_group(StewardCall *c, const DeltaChildren *k, DeltaChild **a,
     nOut = follow(k, a, n, a[i], apOut, nOut);
   }
   for (i = 0; i < n; i++) {
-    if (a[i]->bPlaced) continue;
-    if (a[i]->zViolation == NULL) a[i]->zViolation = "the list is a circle";
-    nOut = follow(k, a, n, a[i], apOut, nOut);
+    if (!a[i]->bPlaced && a[i]->zViolation == NULL) {
+      a[i]->zViolation = "the list is a circle";
+    }
+  }
+  for (i = 0; i < n; i++) {
+    if (!a[i]->bPlaced) nOut = follow(k, a, n, a[i], apOut, nOut);
   }
   memcpy(a, apOut, sizeof(DeltaChild *) * (size_t)n);
   sqlite3_free(apOut);

@@ -60,13 +60,15 @@ static char *conflict_sql(StewardCall *c, const StewardCapture *k) {
   return steward_str_finish(c, p);
 }
 
-/* What happens for the rows that were noted and are gone.  Caller frees. */
-static char *noted_sql(StewardCall *c, const StewardCapture *k) {
+/* What happens for the rows that were noted and are gone, or meet zOr.  Caller
+** frees. */
+static char *noted_sql(StewardCall *c, const StewardCapture *k,
+                       const char *zOr) {
   char *zWhere = steward_mprintf(
       c,
-      " FROM \"%w_note\" AS n WHERE NOT EXISTS (SELECT 1 FROM \"%w\" AS t"
-      " WHERE t.\"%w\" = n.\"%w\")",
-      k->zPrefix, k->zTable, k->zKey, k->zKey);
+      " FROM \"%w_note\" AS n WHERE (NOT EXISTS (SELECT 1 FROM \"%w\" AS t"
+      " WHERE t.\"%w\" = n.\"%w\")%s)",
+      k->zPrefix, k->zTable, k->zKey, k->zKey, zOr);
   char *zEvent = zWhere ? k->xEvent(c, k, "delete", "n.", zWhere) : NULL;
   sqlite3_free(zWhere);
   return zEvent;
@@ -123,7 +125,7 @@ static void make_insert(StewardCall *c, const StewardCapture *k) {
   char *zReplaced =
       steward_mprintf(c, "EXISTS (SELECT 1 FROM \"%w_note\" AS n WHERE %s)",
                       k->zPrefix, zSame ? zSame : "");
-  char *zGone = noted_sql(c, k);
+  char *zGone = noted_sql(c, k, "");
   char *zMoved = NULL, *zWhere = NULL, *zInsert = NULL, *zUpdate = NULL;
   if (c->rc == SQLITE_OK) {
     zWhere = steward_mprintf(
@@ -166,10 +168,16 @@ static void make_insert(StewardCall *c, const StewardCapture *k) {
   sqlite3_free(zUpdate);
 }
 
+/* After an UPDATE.  One trigger for each case, so that what it tells is in
+** order: a row whose key another row takes over goes before that one comes. */
 static void make_update(StewardCall *c, const StewardCapture *k) {
   char *zSame = same_sql(c, k, "OLD.");
-  char *zGone = noted_sql(c, k);
-  char *zUpdate = k->xEvent(c, k, "update", k->bOldImage ? "OLD." : "NEW.", "");
+  char *zGone = noted_sql(c, k, "");
+  char *zTaken = steward_mprintf(c, " OR n.\"%w\" = NEW.\"%w\"", k->zKey,
+                                 k->zKey);
+  char *zDisplaced = zTaken ? noted_sql(c, k, zTaken) : NULL;
+  char *zUpdate =
+      k->xEvent(c, k, "update", k->bOldImage ? "OLD." : "NEW.", "");
   char *zDelete = k->xEvent(c, k, "delete", "OLD.", "");
   char *zInsert = k->xEvent(c, k, "insert", "NEW.", "");
   if (c->rc == SQLITE_OK) {
@@ -180,15 +188,18 @@ static void make_update(StewardCall *c, const StewardCapture *k) {
                  k->zChanged ? k->zChanged : "", zUpdate);
     steward_exec(c,
                  "CREATE TRIGGER main.\"%w_rename\" AFTER UPDATE ON \"%w\""
-                 " WHEN NOT (%s) BEGIN %s; %s; END",
-                 k->zPrefix, k->zTable, zSame, zDelete, zInsert);
+                 " WHEN NOT (%s) BEGIN %s; %s; %s; END",
+                 k->zPrefix, k->zTable, zSame, zDisplaced, zDelete, zInsert);
     steward_exec(c,
                  "CREATE TRIGGER main.\"%w_displace\" AFTER UPDATE ON \"%w\""
-                 " WHEN EXISTS (SELECT 1 FROM \"%w_note\") BEGIN %s; END",
-                 k->zPrefix, k->zTable, k->zPrefix, zGone);
+                 " WHEN %s AND EXISTS (SELECT 1 FROM \"%w_note\") BEGIN %s;"
+                 " END",
+                 k->zPrefix, k->zTable, zSame, k->zPrefix, zGone);
   }
   sqlite3_free(zSame);
   sqlite3_free(zGone);
+  sqlite3_free(zTaken);
+  sqlite3_free(zDisplaced);
   sqlite3_free(zUpdate);
   sqlite3_free(zDelete);
   sqlite3_free(zInsert);

@@ -352,7 +352,7 @@ static int rowsetBestIndex(sqlite3_vtab *pBase, sqlite3_index_info *pInfo) {
   int nArgv = 0, nPushed = 0, i;
   int rc = plan_arguments(pTab, pInfo, pPlan, &nArgv);
   int bMissing =
-      sqlite3_str_length(pPlan) && sqlite3_str_value(pPlan)[0] == 'M';
+      sqlite3_str_length(pPlan) && strchr(sqlite3_str_value(pPlan), 'M');
   if (rc == SQLITE_OK && pTab->pTable->xRows == NULL) {
     nPushed = plan_constraints(pTab, pInfo, pPlan, &nArgv);
     plan_order(pTab, pInfo, pPlan);
@@ -516,6 +516,7 @@ static int rowsetFilter(sqlite3_vtab_cursor *pBase, int idxNum,
   RowsetCursor *pCur = (RowsetCursor *)pBase;
   StewardVtab *pTab = (StewardVtab *)pBase->pVtab;
   const StewardTable *pTable = pTab->pTable;
+  const char *zMissing;
   StewardCall c;
   cursor_reset(pCur);
   steward_open_table(&c, pTab->p, pTable->zName, pTable->zSet, STEWARD_READ);
@@ -523,8 +524,9 @@ static int rowsetFilter(sqlite3_vtab_cursor *pBase, int idxNum,
     pCur->bEof = 1;
     return steward_close_table(&c, pBase->pVtab);
   }
-  if (zPlan && *zPlan == 'M') fail_missing_argument(&c, pTab, atoi(zPlan + 1));
-  take_arguments(&c, pCur, zPlan, argv);
+  zMissing = zPlan ? strchr(zPlan, 'M') : NULL;
+  if (zMissing) fail_missing_argument(&c, pTab, atoi(zMissing + 1));
+  if (c.rc == SQLITE_OK) take_arguments(&c, pCur, zPlan, argv);
   if (c.rc == SQLITE_OK && pTable->xRows) {
     pTable->xRows(&c, &pCur->rows, pTable->nArg, pCur->apArg);
     pCur->pStmt = pCur->rows.pStmt;
