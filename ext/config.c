@@ -113,6 +113,23 @@ i64 steward_setting_int(StewardCall *c, const char *zName) {
   return steward_setting_value(c, find_setting(c, zName));
 }
 
+/* The same, kept until SQLite says that the database has changed: for a caller
+** in a read transaction who asks often.  zName is a literal. */
+i64 steward_setting_kept(StewardCall *c, const char *zName) {
+  Steward *p = c->p;
+  unsigned iVersion = 0;
+  int rc =
+      sqlite3_file_control(p->db, "main", SQLITE_FCNTL_DATA_VERSION, &iVersion);
+  if (rc || p->setting.zName != zName || p->setting.iVersion != iVersion ||
+      p->setting.nChange != sqlite3_total_changes(p->db)) {
+    p->setting.iValue = steward_setting_int(c, zName);
+    p->setting.zName = rc || c->rc ? NULL : zName;
+    p->setting.iVersion = iVersion;
+    p->setting.nChange = sqlite3_total_changes(p->db);
+  }
+  return p->setting.iValue;
+}
+
 /* steward_setting(name TEXT [, value]) -> the value, or 1 when setting
 **                                                               directonly
 ** Read a setting, or store it in this database.  Settings in ms take durations

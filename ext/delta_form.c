@@ -88,6 +88,8 @@ void delta_form_free(StewardForm *pForm) {
   sqlite3_free(f->zPlainList);
   sqlite3_free(f->zSource);
   sqlite3_free(f->zColumns);
+  for (i = 0; i < f->nAll; i++) sqlite3_free(f->azMember[i]);
+  sqlite3_free(f->azMember);
   sqlite3_free(f->zKids);
   sqlite3_free(f->zRowid);
   sqlite3_free(f->base.zTable);
@@ -395,6 +397,39 @@ static void make_lists(StewardCall *c, Making *m) {
   f->zColumns = steward_str_finish(c, pAll);
 }
 
+/* Every column as a member of a JSON object. */
+static void make_members(StewardCall *c, Making *m) {
+  DeltaForm *f = m->f;
+  int i;
+  if (c->rc) return;
+  f->azMember = sqlite3_malloc64(sizeof(char *) * (size_t)(m->info.nCol + 1));
+  if (f->azMember == NULL) {
+    steward_fail_nomem(c);
+    return;
+  }
+  for (i = 0; i < m->info.nCol; i++) {
+    const char *zName = m->info.aCol[i].zName;
+    sqlite3_str *p = sqlite3_str_new(c->db);
+    steward_json_string(p, zName, (int)strlen(zName));
+    sqlite3_str_appendchar(p, 1, ':');
+    f->azMember[f->nAll++] = steward_str_finish(c, p);
+  }
+}
+
+/* Can the rows be read in the order of (scope, flag, time)? */
+static void find_stream_index(StewardCall *c, DeltaForm *f) {
+  const DeltaNames *n = &f->names;
+  char *zIndex;
+  if (c->rc || !n->zScope || !n->zFlag || !n->zTime || !f->zRowid ||
+      !f->bFlagNotNull || !f->bTimeNotNull) {
+    return;
+  }
+  zIndex = steward_text(c, SQL_stream_index, "tttt", f->base.zTable, n->zScope,
+                        n->zFlag, n->zTime);
+  f->bStreamIndex = zIndex != NULL;
+  sqlite3_free(zIndex);
+}
+
 /* An index for the rows below one: named, as statistics could otherwise make
 ** SQLite read the whole table. */
 static void find_kids_index(StewardCall *c, DeltaForm *f) {
@@ -483,7 +518,9 @@ static void make_form(StewardCall *c, Making *m, const char *zTable,
   check_shape(c, m);
   check_key(c, m);
   make_lists(c, m);
+  make_members(c, m);
   find_kids_index(c, f);
+  if (m->bLoose) find_stream_index(c, f);
   f->zSource = steward_mprintf(c, steward_column_index(&m->info, "source") < 0
                                       ? "\"source\":"
                                       : "\"delta_source\":");

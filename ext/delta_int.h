@@ -80,6 +80,9 @@ typedef struct DeltaForm {
   char *zPlainList;  /* the same, of a row's own plain columns */
   char *zSource;     /* `"source":` */
   char *zColumns;    /* every column, quoted, with commas */
+  int nAll;          /* every column ... */
+  char **azMember;   /* ... as `"name":` */
+  int bStreamIndex;  /* loose forms: rows come by (scope, flag, time) */
   char *zKids;       /* INDEXED BY for DELTA_KIDS, or "" */
   int bDefined;      /* by delta_define */
   int bFlagNotNull;  /* the flag is never NULL */

@@ -19,6 +19,8 @@
 
 #include "delta_int.h"
 
+static const char zMaxDepth[] = "delta_max_depth";
+
 /*************************************************************************
 ** Values
 */
@@ -263,7 +265,7 @@ static sqlite3_stmt *walk_to_base(StewardCall *c, DeltaForm *f,
     RowKind eKind = delta_row_kind(sqlite3_column_value(pRow, ROW_FLAG));
     if (eKind == ROW_BASE) return pRow;
     if (eKind == ROW_BROKEN) return NULL;
-    if (++nDelta == 2) nMax = steward_setting_int(c, "delta_max_depth");
+    if (++nDelta == 2) nMax = steward_setting_kept(c, zMaxDepth);
     if (nDelta > nMax) return NULL;
     keep_overlays(c, f, v, pRow, pRow == pLeaf);
     pRow = delta_seek_parent(c, f, v, pRow);
@@ -422,7 +424,7 @@ static void fold_kids(StewardCall *c, DeltaForm *f, const DeltaView *v,
 static sqlite3_stmt *fold(StewardCall *c, DeltaForm *f, const DeltaView *v,
                           sqlite3_stmt *pRow) {
   RowKind eKind = delta_row_kind(sqlite3_column_value(pRow, ROW_FLAG));
-  i64 nMax = steward_setting_int(c, "delta_max_depth");
+  i64 nMax = steward_setting_kept(c, zMaxDepth);
   Stack stack = {0};
   if (eKind == ROW_BROKEN) return NULL;
   if (eKind == ROW_DELTA) {

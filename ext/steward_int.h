@@ -158,6 +158,12 @@ struct Steward {
   unsigned nAppend;  /* messages published on this connection, see log.c */
   unsigned nPublish; /* the same by delivery.c */
   int nSystable;     /* writes through systables that are under way */
+  struct {           /* a setting, as long as the database is as it was */
+    const char *zName;
+    unsigned iVersion;
+    int nChange;
+    i64 iValue;
+  } setting;
   struct StreamLog *pStreamLog; /* measurements that wait, see stream.c */
   int eVfs;                     /* 0 not looked at yet, 1 ordinary, 2 dqlite */
   struct { /* the tables of functions, in the order of registration */
@@ -404,7 +410,7 @@ struct StewardCapture {
   const char *zColumns; /* those that a note of a replaced row needs, quoted */
   const char *zChanged; /* condition for telling of an update, or NULL */
   int bOldImage;        /* an update is told by what the row was */
-  /* One statement without semicolon that tells of "insert", "update" or
+  /* Statements, without the last semicolon, that tell of "insert", "update" or
   ** "delete" of the row whose columns stand behind zRow ("OLD.", "NEW.", "n.");
   ** zFrom: what follows its values, " FROM .. WHERE ..".  Caller frees. */
   char *(*xEvent)(StewardCall *c, const StewardCapture *k, const char *zOp,
@@ -452,6 +458,7 @@ const StewardSetting *steward_setting_at(int i);
 i64 steward_setting_stored(StewardCall *c, const StewardSetting *pSetting);
 i64 steward_setting_value(StewardCall *c, const StewardSetting *pSetting);
 i64 steward_setting_int(StewardCall *c, const char *zName);
+i64 steward_setting_kept(StewardCall *c, const char *zName);
 
 /*************************************************************************
 ** The capabilities, in the order of the table of contents in steward.c

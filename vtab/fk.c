@@ -123,12 +123,14 @@ static void check_deltas(StewardCall *c, Checks *k, const DeltaForm *f) {
   add_made(c, k, n->zParent, zTable, "circular_parent",
            steward_mprintf(
                c,
-               "t.\"%w\" IS NOT NULL AND EXISTS (WITH RECURSIVE up(k, n) AS"
+               "EXISTS (SELECT 1 FROM main.\"%w\" AS p WHERE p.\"%w\" ="
+               " t.\"%w\" AND p.\"%w\" IS NOT NULL) AND EXISTS (WITH RECURSIVE"
+               " up(k, n) AS"
                " (SELECT t.\"%w\", 0 UNION ALL SELECT p.\"%w\", n + 1 FROM up"
                " CROSS JOIN main.\"%w\" AS p ON p.\"%w\" = up.k WHERE n < 1000"
                " AND up.k <> t.\"%w\") SELECT 1 FROM up WHERE up.k = t.\"%w\")",
-               n->zParent, n->zParent, n->zParent, zTable, n->zKey, n->zKey,
-               n->zKey));
+               zTable, n->zKey, n->zParent, n->zParent, n->zParent, n->zParent,
+               zTable, n->zKey, n->zKey, n->zKey));
 }
 
 /* What no foreign key says of children: an override changes a child of a row

@@ -120,7 +120,7 @@ static int add_page(StewardCall *c, StewardRows *r, Page *p, sqlite3_stmt *pRow,
       bMore = 1;
       break;
     }
-    zRow = stream_row_json(c, pRow, PAGE_ROW);
+    zRow = stream_row_json(c, p->f, pRow, PAGE_ROW);
     zCursor = cursor_json(c, p, pRow, iFlag);
     steward_row(c, r, p->iPosition < 0 ? "vtiivtni" : "vtiivtli",
                 sqlite3_column_value(pRow, PAGE_KEY), zRow,
@@ -211,20 +211,6 @@ static void read_place(StewardCall *c, const Page *p, sqlite3_value *v,
   }
 }
 
-/* Can the rows be read in the order of (scope, flag, time)? */
-static int has_index(StewardCall *c, const DeltaForm *f) {
-  const DeltaNames *n = &f->names;
-  char *zIndex;
-  if (c->rc || !n->zScope || !n->zFlag || !n->zTime || !f->zRowid ||
-      !f->bFlagNotNull || !f->bTimeNotNull) {
-    return 0;
-  }
-  zIndex = steward_text(c, SQL_stream_index, "tttt", f->base.zTable, n->zScope,
-                        n->zFlag, n->zTime);
-  sqlite3_free(zIndex);
-  return zIndex != NULL;
-}
-
 /* Fill the page; apArg as declared. */
 static void read_page(StewardCall *c, StewardRows *r, Page *p,
                       sqlite3_value **apArg) {
@@ -242,7 +228,7 @@ static void read_page(StewardCall *c, StewardRows *r, Page *p,
   }
   stream_filter_read(c, p->f, stream_arg_object(c, apArg[5], "filter"),
                      &p->filter);
-  p->bIndex = has_index(c, p->f);
+  p->bIndex = p->f->bStreamIndex;
   p->iPosition = -1;
   if (delta_is_table(c, "steward_streams") &&
       steward_int(c, SQL_stream_from, -1, "t", p->f->base.zTable) >= 0) {

@@ -110,7 +110,7 @@ static void add_change(StewardCall *c, StewardRows *r, Changes *k,
                       sqlite3_column_value(pMessage, 1));
   }
   if (pRow && passes(&k->filter, pRow)) {
-    zRow = stream_row_json(c, pRow, 0);
+    zRow = stream_row_json(c, k->f, pRow, 0);
     zType = strcmp(zOp, "insert") ? "updated" : "created";
   } else if (pRow && strcmp(zOp, "insert") == 0) {
     return; /* never was in the filter */

@@ -105,20 +105,15 @@ i64 stream_arg_rows(StewardCall *c, sqlite3_value *v) {
                          : 100;
 }
 
-/* The row that pRow stands on as JSON, from column iFrom on. */
-char *stream_row_json(StewardCall *c, sqlite3_stmt *pRow, int iFrom) {
+/* The row that pRow stands on as JSON; its columns begin at iFrom. */
+char *stream_row_json(StewardCall *c, const DeltaForm *f, sqlite3_stmt *pRow,
+                      int iFrom) {
   sqlite3_str *p = sqlite3_str_new(c->db);
-  int i, n = sqlite3_column_count(pRow);
-  for (i = iFrom; i < n; i++) {
-    const char *zName = sqlite3_column_name(pRow, i);
-    sqlite3_str_appendchar(p, 1, i > iFrom ? ',' : '{');
-    if (zName == NULL) {
-      steward_fail_nomem(c);
-      break;
-    }
-    steward_json_string(p, zName, (int)strlen(zName));
-    sqlite3_str_appendchar(p, 1, ':');
-    steward_json_value(c, p, sqlite3_column_value(pRow, i));
+  int i;
+  for (i = 0; i < f->nAll; i++) {
+    sqlite3_str_appendchar(p, 1, i ? ',' : '{');
+    sqlite3_str_appendall(p, f->azMember[i]);
+    steward_json_value(c, p, sqlite3_column_value(pRow, iFrom + i));
   }
   sqlite3_str_appendchar(p, 1, '}');
   return steward_str_finish(c, p);

@@ -60,6 +60,23 @@ static char *conflict_sql(StewardCall *c, const StewardCapture *k) {
   return steward_str_finish(c, p);
 }
 
+/* The columns of which an update may displace rows or make a row another one,
+** as a quoted list.  Caller frees. */
+static char *column_list(StewardCall *c, const StewardCapture *k) {
+  sqlite3_stmt *pRow = steward_query(c, SQL_capture_unique, "t", k->zTable);
+  sqlite3_str *p = sqlite3_str_new(c->db);
+  int i;
+  sqlite3_str_appendf(p, "\"%w\"", k->zKey);
+  for (i = 0; i < ArraySize(k->azKnownBy); i++) {
+    if (k->azKnownBy[i]) sqlite3_str_appendf(p, ", \"%w\"", k->azKnownBy[i]);
+  }
+  while (steward_next(c, pRow)) {
+    sqlite3_str_appendf(p, ", \"%w\"", sqlite3_column_text(pRow, 1));
+  }
+  steward_give(c, SQL_capture_unique, pRow);
+  return steward_str_finish(c, p);
+}
+
 /* What happens for the rows that were noted and are gone, or meet zOr.  Caller
 ** frees. */
 static char *noted_sql(StewardCall *c, const StewardCapture *k,
@@ -91,7 +108,8 @@ static char *same_sql(StewardCall *c, const StewardCapture *k,
 
 static void make_notes(StewardCall *c, const StewardCapture *k) {
   char *zConflict = conflict_sql(c, k);
-  if (zConflict) {
+  char *zOf = column_list(c, k);
+  if (zConflict && zOf) {
     steward_exec(c,
                  "CREATE TABLE main.\"%w_note\" AS SELECT %s FROM \"%w\""
                  " WHERE 0",
@@ -105,17 +123,18 @@ static void make_notes(StewardCall *c, const StewardCapture *k) {
                  k->zPrefix, k->zTable, k->zTable, zConflict, k->zPrefix,
                  k->zPrefix, k->zPrefix, k->zColumns, k->zTable, zConflict);
     steward_exec(c,
-                 "CREATE TRIGGER main.\"%w_note_update\" BEFORE UPDATE ON"
-                 " \"%w\" WHEN EXISTS (SELECT 1 FROM \"%w\" WHERE %s AND"
+                 "CREATE TRIGGER main.\"%w_note_update\" BEFORE UPDATE OF"
+                 " %s ON \"%w\" WHEN EXISTS (SELECT 1 FROM \"%w\" WHERE %s AND"
                  " \"%w\" IS NOT OLD.\"%w\") OR EXISTS (SELECT 1 FROM"
                  " \"%w_note\") BEGIN DELETE FROM \"%w_note\";"
                  " INSERT INTO \"%w_note\" SELECT %s FROM \"%w\" WHERE %s AND"
                  " \"%w\" IS NOT OLD.\"%w\"; END",
-                 k->zPrefix, k->zTable, k->zTable, zConflict, k->zKey, k->zKey,
-                 k->zPrefix, k->zPrefix, k->zPrefix, k->zColumns, k->zTable,
-                 zConflict, k->zKey, k->zKey);
+                 k->zPrefix, zOf, k->zTable, k->zTable, zConflict, k->zKey,
+                 k->zKey, k->zPrefix, k->zPrefix, k->zPrefix, k->zColumns,
+                 k->zTable, zConflict, k->zKey, k->zKey);
   }
   sqlite3_free(zConflict);
+  sqlite3_free(zOf);
 }
 
 /* After an INSERT: the rows it replaced, and the new one, which is an update
@@ -172,12 +191,12 @@ static void make_insert(StewardCall *c, const StewardCapture *k) {
 ** order: a row whose key another row takes over goes before that one comes. */
 static void make_update(StewardCall *c, const StewardCapture *k) {
   char *zSame = same_sql(c, k, "OLD.");
+  char *zOf = column_list(c, k);
   char *zGone = noted_sql(c, k, "");
-  char *zTaken = steward_mprintf(c, " OR n.\"%w\" = NEW.\"%w\"", k->zKey,
-                                 k->zKey);
+  char *zTaken =
+      steward_mprintf(c, " OR n.\"%w\" = NEW.\"%w\"", k->zKey, k->zKey);
   char *zDisplaced = zTaken ? noted_sql(c, k, zTaken) : NULL;
-  char *zUpdate =
-      k->xEvent(c, k, "update", k->bOldImage ? "OLD." : "NEW.", "");
+  char *zUpdate = k->xEvent(c, k, "update", k->bOldImage ? "OLD." : "NEW.", "");
   char *zDelete = k->xEvent(c, k, "delete", "OLD.", "");
   char *zInsert = k->xEvent(c, k, "insert", "NEW.", "");
   if (c->rc == SQLITE_OK) {
@@ -187,15 +206,18 @@ static void make_update(StewardCall *c, const StewardCapture *k) {
                  k->zPrefix, k->zTable, zSame, k->zChanged ? " AND " : "",
                  k->zChanged ? k->zChanged : "", zUpdate);
     steward_exec(c,
-                 "CREATE TRIGGER main.\"%w_rename\" AFTER UPDATE ON \"%w\""
-                 " WHEN NOT (%s) BEGIN %s; %s; %s; END",
-                 k->zPrefix, k->zTable, zSame, zDisplaced, zDelete, zInsert);
-    steward_exec(c,
-                 "CREATE TRIGGER main.\"%w_displace\" AFTER UPDATE ON \"%w\""
-                 " WHEN %s AND EXISTS (SELECT 1 FROM \"%w_note\") BEGIN %s;"
-                 " END",
-                 k->zPrefix, k->zTable, zSame, k->zPrefix, zGone);
+                 "CREATE TRIGGER main.\"%w_rename\" AFTER UPDATE OF %s ON"
+                 " \"%w\" WHEN NOT (%s) BEGIN %s; %s; %s; END",
+                 k->zPrefix, zOf, k->zTable, zSame, zDisplaced, zDelete,
+                 zInsert);
+    steward_exec(
+        c,
+        "CREATE TRIGGER main.\"%w_displace\" AFTER UPDATE OF %s ON"
+        " \"%w\" WHEN %s AND EXISTS (SELECT 1 FROM \"%w_note\") BEGIN %s;"
+        " END",
+        k->zPrefix, zOf, k->zTable, zSame, k->zPrefix, zGone);
   }
+  sqlite3_free(zOf);
   sqlite3_free(zSame);
   sqlite3_free(zGone);
   sqlite3_free(zTaken);
