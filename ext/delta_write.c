@@ -385,8 +385,9 @@ static void update_row(StewardCall *c, DeltaForm *f, sqlite3_value *pId,
 ** Example: INSERT INTO http(id, workspace_id, name, url, method, created_at,
 **     updated_at) VALUES ('list', 'w', 'List', '/items', 'GET', 100, 100);
 **   SELECT stream_version('http', 'list'); -- ae2f3f28b03f278a
-**   SELECT delta_update('http', 'list', '{"name":"All"}', 'ae2f3f28b03f278a');
-**   -- 1 SELECT name FROM http; -- All
+**   SELECT delta_update('http', 'list', '{"name":"All"}',
+**     'ae2f3f28b03f278a'); -- 1
+**   SELECT name FROM http; -- All
 */
 static void delta_update(sqlite3_context *ctx, int argc, sqlite3_value **argv) {
   StewardCall c;
