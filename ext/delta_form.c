@@ -430,6 +430,17 @@ static void find_stream_index(StewardCall *c, DeltaForm *f) {
   sqlite3_free(zIndex);
 }
 
+/* What the tables of streams need; asked for once, as it costs more than a page.
+*/
+static void find_stream(StewardCall *c, DeltaForm *f) {
+  f->iStreamFrom = -1;
+  find_stream_index(c, f);
+  f->iSchema = steward_int(c, SQL_stream_schema, 0, "");
+  if (c->rc == SQLITE_OK && delta_is_table(c, "steward_streams")) {
+    f->iStreamFrom = steward_int(c, SQL_stream_from, -1, "t", f->base.zTable);
+  }
+}
+
 /* An index for the rows below one: named, as statistics could otherwise make
 ** SQLite read the whole table. */
 static void find_kids_index(StewardCall *c, DeltaForm *f) {
@@ -520,7 +531,7 @@ static void make_form(StewardCall *c, Making *m, const char *zTable,
   make_lists(c, m);
   make_members(c, m);
   find_kids_index(c, f);
-  if (m->bLoose) find_stream_index(c, f);
+  if (m->bLoose) find_stream(c, f);
   f->zSource = steward_mprintf(c, steward_column_index(&m->info, "source") < 0
                                       ? "\"source\":"
                                       : "\"delta_source\":");

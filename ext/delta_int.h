@@ -82,7 +82,10 @@ typedef struct DeltaForm {
   char *zColumns;    /* every column, quoted, with commas */
   int nAll;          /* every column ... */
   char **azMember;   /* ... as `"name":` */
-  int bStreamIndex;  /* loose forms: rows come by (scope, flag, time) */
+  /* loose forms only; what these depend on changes the schema, too */
+  int bStreamIndex; /* rows come by (scope, flag, time) */
+  i64 iStreamFrom;  /* where the table's stream begins, -1: not attached */
+  i64 iSchema;      /* the schema's version */
   char *zKids;       /* INDEXED BY for DELTA_KIDS, or "" */
   int bDefined;      /* by delta_define */
   int bFlagNotNull;  /* the flag is never NULL */

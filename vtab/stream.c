@@ -229,12 +229,9 @@ static void read_page(StewardCall *c, StewardRows *r, Page *p,
   stream_filter_read(c, p->f, stream_arg_object(c, apArg[5], "filter"),
                      &p->filter);
   p->bIndex = p->f->bStreamIndex;
-  p->iPosition = -1;
-  if (delta_is_table(c, "steward_streams") &&
-      steward_int(c, SQL_stream_from, -1, "t", p->f->base.zTable) >= 0) {
-    p->iPosition = steward_int(c, SQL_log_last, 0, "");
-  }
-  p->iSchema = steward_int(c, SQL_stream_schema, 0, "");
+  p->iPosition =
+      p->f->iStreamFrom < 0 ? -1 : steward_int(c, SQL_log_last, 0, "");
+  p->iSchema = p->f->iSchema;
   read_place(c, p, apArg[2], &place);
   if (place.pLast) {
     p->iPosition = place.iPosition;

@@ -39,7 +39,7 @@ typedef struct Changes {
 static sqlite3_stmt *open_changes(StewardCall *c, const Changes *k,
                                   i64 iAfter) {
   const char *zTable = k->f->base.zTable;
-  i64 iFrom = steward_int(c, SQL_stream_from, -1, "t", zTable), iNumber = 0;
+  i64 iFrom = k->f->iStreamFrom, iNumber = 0;
   sqlite3_stmt *pRow;
   if (c->rc == SQLITE_OK && iFrom < 0) {
     steward_fail(c, STEWARD_NOT_FOUND,
