@@ -24,6 +24,10 @@ static const StewardSetting aSetting[] = {
      "subscription has passed it"},
     {"delta_max_depth", 100, 1, 999, "rows",
      "longest chain of deltas that delta_resolve follows"},
+    {"delta_history_age", 2592000000, 1000, 3153600000000LL, "ms",
+     "age at which old rows leave the histories of delta_history"},
+    {"delta_history_rows", 1000000, 1, 1000000000000LL, "rows",
+     "old rows that the history of a table keeps"},
     {"health_integrity_bytes", 67108864, 0, 1099511627776LL, "bytes",
      "largest file whose integrity health_checks reads within one SELECT"},
     {"health_retention_days", 7, 1, 36500, "days",
@@ -38,6 +42,8 @@ static const StewardSetting aSetting[] = {
      "how long migrations wait for another connection's write lock"},
     {"performance_retention_days", 30, 1, 36500, "days",
      "age at which performance metrics are removed"},
+    {"stream_log_age", 604800000, 1000, 3153600000000LL, "ms",
+     "age at which entries of streaming_performance_log are removed"},
     {"vacuum_retention_days", 90, 1, 36500, "days",
      "age at which entries of the vacuum log are removed"},
 };
@@ -109,6 +115,23 @@ i64 steward_setting_value(StewardCall *c, const StewardSetting *pSetting) {
 /* The same by name, for verbs; the name is one of aSetting. */
 i64 steward_setting_int(StewardCall *c, const char *zName) {
   return steward_setting_value(c, find_setting(c, zName));
+}
+
+/* The same, kept until SQLite says that the database has changed: for a caller
+** in a read transaction who asks often.  zName is a literal. */
+i64 steward_setting_kept(StewardCall *c, const char *zName) {
+  Steward *p = c->p;
+  unsigned iVersion = 0;
+  int rc =
+      sqlite3_file_control(p->db, "main", SQLITE_FCNTL_DATA_VERSION, &iVersion);
+  if (rc || p->setting.zName != zName || p->setting.iVersion != iVersion ||
+      p->setting.nChange != sqlite3_total_changes(p->db)) {
+    p->setting.iValue = steward_setting_int(c, zName);
+    p->setting.zName = rc || c->rc ? NULL : zName;
+    p->setting.iVersion = iVersion;
+    p->setting.nChange = sqlite3_total_changes(p->db);
+  }
+  return p->setting.iValue;
 }
 
 /* steward_setting(name TEXT [, value]) -> the value, or 1 when setting

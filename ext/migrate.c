@@ -465,6 +465,23 @@ static void check_policies(StewardCall *c, const char *zSet) {
   }
 }
 
+/* Triggers that streaming put on tables of the application. */
+static void check_streams(StewardCall *c, const char *zSet, int iTarget) {
+  char *zOff;
+  if (c->rc || strcmp(zSet, "streaming") || iTarget > 1 ||
+      migrate_version(c, "streaming") < 2) {
+    return;
+  }
+  zOff = steward_text(c, SQL_stream_off, "");
+  if (zOff) {
+    steward_fail(c, STEWARD_CONFLICT,
+                 "tables have streams or histories, whose triggers need the "
+                 "set: SELECT %s",
+                 zOff);
+  }
+  sqlite3_free(zOff);
+}
+
 static void check_loss(StewardCall *c, const char *zSet, int iTarget) {
   sqlite3_str *pList = sqlite3_str_new(c->db);
   char *zList;
@@ -512,6 +529,7 @@ static void migrate_down(sqlite3_context *ctx, int argc, sqlite3_value **argv) {
   }
   check_dependants(&c, zSet);
   check_policies(&c, zSet);
+  check_streams(&c, zSet, iTarget);
   if (argc < 3) check_loss(&c, zSet, iTarget);
   nDone = migrate_set_down(&c, zSet, iTarget, argc > 2);
   if (steward_close(&c) == SQLITE_OK) sqlite3_result_int(ctx, nDone);

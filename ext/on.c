@@ -111,6 +111,18 @@ static void detach_policies(StewardCall *c) {
   }
 }
 
+/* End every stream and history. */
+static void detach_streams(StewardCall *c) {
+  char *zOff;
+  if (!steward_int(c, SQL_delta_table_exists, 0, "t", "steward_streams")) {
+    return;
+  }
+  while ((zOff = steward_text(c, SQL_stream_off, "")) != NULL) {
+    steward_exec(c, "SELECT %s", zOff);
+    sqlite3_free(zOff);
+  }
+}
+
 /* Refuse while anything would be lost, and say what. */
 static void check_uninstall(StewardCall *c) {
   sqlite3_str *pList = sqlite3_str_new(c->db);
@@ -144,10 +156,11 @@ static int remove_sets(StewardCall *c) {
 }
 
 /* steward_uninstall(['force']) -> INTEGER, steps taken back    directonly
-** Remove everything that Steward made in this database: expiry policies with
-** their triggers, then every set.  Refused, with the list of what would be
-** lost, while its tables hold rows; 'force' removes them all the same.  The
-** tables of an application's own migrate_define() steps stay.
+** Remove everything that Steward made in this database: expiry policies,
+** streams and histories with their triggers, then every set.  Refused, with the
+** list of what would be lost, while its tables hold rows; 'force' removes them
+** all the same.  The tables of an application's own migrate_define() steps
+** stay.
 ** Errors: "CONFLICT: steward_uninstall: it would lose the rows of t (3 rows):
 **   save them, or SELECT steward_uninstall('force')".
 ** Source: seed 001, "Full Rollback".
@@ -169,6 +182,7 @@ static void steward_uninstall(sqlite3_context *ctx, int argc,
   if (c.rc == SQLITE_OK && steward_installed(&c, "core")) {
     if (argc == 0) check_uninstall(&c);
     detach_policies(&c);
+    detach_streams(&c);
     nDone = remove_sets(&c);
   }
   if (steward_close(&c) == SQLITE_OK) sqlite3_result_int(ctx, nDone);

@@ -31,6 +31,17 @@ static int (*const aRegister[])(Steward *) = {
     ttl_register,
     ttl_tables_register, /* rows that expire */
     delta_register,      /* overlays */
+    delta_define_register,
+    delta_history_register,
+    delta_write_register,
+    delta_last_register,
+    delta_tables_register,
+    delta_table_register,
+    delta_children_register,
+    fk_register,
+    fk_tables_register, /* foreign keys */
+    stream_register,
+    stream_tables_register, /* changes as a stream */
     perf_register,
     perf_tables_register,   /* measurements */
     health_tables_register, /* checks */

@@ -159,11 +159,18 @@ struct Steward {
   int nSystable;        /* writes through systables that are under way */
   const char *zChecked; /* the set that may be written, see write.c ... */
   unsigned iChecked;    /* ... in this version of the file */
-  int eVfs;             /* 0 not looked at yet, 1 ordinary, 2 dqlite */
+  struct {              /* a setting, as long as the database is as it was */
+    const char *zName;
+    unsigned iVersion;
+    int nChange;
+    i64 iValue;
+  } setting;
+  struct StreamLog *pStreamLog; /* measurements that wait, see stream.c */
+  int eVfs;                     /* 0 not looked at yet, 1 ordinary, 2 dqlite */
   struct { /* the tables of functions, in the order of registration */
     const struct StewardFunc *aFunc;
     int n;
-  } aList[24];
+  } aList[40];
   int nList;
 };
 
@@ -308,6 +315,7 @@ void steward_json_value(StewardCall *c, sqlite3_str *pOut, sqlite3_value *v);
 int steward_json_blob(StewardCall *c, const char *z, int n,
                       unsigned char **ppBlob /* OUT */, int *pnBlob /* OUT */);
 char *steward_str_finish(StewardCall *c, sqlite3_str *pOut);
+sqlite3_value *steward_json_scalar(StewardCall *c, const char *zJson);
 
 /*************************************************************************
 ** Interface to code in options.c: the last, JSON, argument of verbs
@@ -363,8 +371,10 @@ typedef struct StewardStream {
 } StewardStream;
 void steward_rows_stream(StewardRows *r, const StewardStream *pStream,
                          void *pState);
+void steward_rows_own(StewardRows *r, sqlite3_stmt *pStmt);
 int steward_row_count(const StewardRows *r);
 void steward_row_set(StewardRows *r, int iRow, int iCol, i64 iValue);
+i64 steward_value_hash(sqlite3_value *v, i64 iSeed);
 
 /* rowset.c for systable.c */
 typedef struct StewardVtab StewardVtab;
@@ -405,6 +415,29 @@ int steward_require_column(StewardCall *c, const StewardTableInfo *pInfo,
                            const char *zColumn);
 char *steward_key_list(StewardCall *c, const StewardTableInfo *pInfo,
                        const char *zPrefix);
+char *steward_unquote(StewardCall *c, const char *z);
+
+/*************************************************************************
+** Interface to code in capture.c: triggers that tell of changes of rows
+*/
+typedef struct StewardCapture StewardCapture;
+struct StewardCapture {
+  const char *zTable;
+  const char *zPrefix;      /* of the names of the triggers */
+  const char *zKey;         /* the column that identifies a row */
+  const char *azKnownBy[2]; /* columns whose change makes it another row */
+  const char *zColumns; /* those that a note of a replaced row needs, quoted */
+  const char *zChanged; /* condition for telling of an update, or NULL */
+  int bOldImage;        /* an update is told by what the row was */
+  /* Statements, without the last semicolon, that tell of "insert", "update" or
+  ** "delete" of the row whose columns stand behind zRow ("OLD.", "NEW.", "n.");
+  ** zFrom: what follows its values, " FROM .. WHERE ..".  Caller frees. */
+  char *(*xEvent)(StewardCall *c, const StewardCapture *k, const char *zOp,
+                  const char *zRow, const char *zFrom);
+  void *pArg;
+};
+void steward_capture(StewardCall *c, const StewardCapture *k);
+void steward_capture_end(StewardCall *c, const char *zPrefix);
 
 /*************************************************************************
 ** Interface to code in log.c
@@ -444,6 +477,7 @@ const StewardSetting *steward_setting_at(int i);
 i64 steward_setting_stored(StewardCall *c, const StewardSetting *pSetting);
 i64 steward_setting_value(StewardCall *c, const StewardSetting *pSetting);
 i64 steward_setting_int(StewardCall *c, const char *zName);
+i64 steward_setting_kept(StewardCall *c, const char *zName);
 
 /*************************************************************************
 ** The capabilities, in the order of the table of contents in steward.c
@@ -463,6 +497,20 @@ int delivery_tables_register(Steward *p);
 int change_register(Steward *p);
 int change_tables_register(Steward *p);
 int delta_register(Steward *p);
+int delta_tables_register(Steward *p);
+int delta_table_register(Steward *p);
+int delta_children_register(Steward *p);
+int delta_define_register(Steward *p);
+int delta_history_register(Steward *p);
+int delta_write_register(Steward *p);
+int delta_last_register(Steward *p);
+int fk_register(Steward *p);
+int fk_tables_register(Steward *p);
+void stream_note(StewardCall *c, const char *zOperation, const char *zTable,
+                 sqlite3_value *pScope, i64 nRecord, i64 iBegin);
+void stream_log_free(Steward *p);
+int stream_register(Steward *p);
+int stream_tables_register(Steward *p);
 char *ttl_time_sql(StewardCall *c, const char *zColumn, const char *zUnit);
 char *ttl_due_sql(StewardCall *c, const char *zColumn, const char *zUnit,
                   const char *zNow);

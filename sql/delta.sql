@@ -23,3 +23,70 @@ SELECT count(*)
    AND EXISTS (SELECT 1 FROM pragma_index_xinfo(i.name, 'main') AS x
                 WHERE x.key AND x.name = ?2 COLLATE NOCASE
                   AND x.coll = ?3 COLLATE NOCASE);
+
+-- name: delta_owner
+-- The foreign key of one column, ?2 if given, by which the children in table
+-- ?1 refer to the row of a table of overlays.
+SELECT f."from", t.name
+  FROM pragma_foreign_key_list(?1, 'main') AS f
+  JOIN pragma_table_list(f."table") AS t ON t.schema = 'main'
+ WHERE f."table" <> ?1 COLLATE NOCASE
+   AND coalesce(f."from" = ?2 COLLATE NOCASE,
+                EXISTS (SELECT 1 FROM pragma_table_xinfo(t.name, 'main') AS x
+                         WHERE x.name = 'is_delta' COLLATE NOCASE))
+ GROUP BY f.id HAVING count(*) = 1
+ ORDER BY f.id DESC LIMIT 1;
+
+-- name: delta_parent_index
+-- An index by which the rows with a parent are found: its first column is ?2.
+-- A partial one must hold all of them.
+SELECT i.name
+  FROM pragma_index_list(?1, 'main') AS i
+  JOIN pragma_index_xinfo(i.name, 'main') AS x ON x.seqno = 0
+  LEFT JOIN main.sqlite_schema AS s ON s.type = 'index' AND s.name = i.name
+ WHERE x.name = ?2 COLLATE NOCASE AND x.coll = 'BINARY'
+   AND (NOT i.partial
+     OR replace(upper(s.sql), '"', '') GLOB
+        '*WHERE ' || upper(?2) || ' IS NOT NULL')
+ ORDER BY i.partial, i.seq DESC LIMIT 1;
+
+-- name: delta_defined
+-- What delta_define stored for a table.
+-- set: streaming
+SELECT options FROM main.steward_delta_tables WHERE table_name = ?1;
+
+-- name: delta_history_from
+-- From when on (Unix ms) history knows table ?1 with the columns ?2.
+-- set: streaming
+SELECT from_at FROM main.steward_delta_histories
+ WHERE table_name = ?1 AND columns = ?2;
+
+-- name: delta_define
+-- Store it.
+-- set: streaming
+INSERT INTO main.steward_delta_tables(table_name, options, defined_at)
+VALUES (?1, ?2, ?3)
+    ON CONFLICT (table_name) DO UPDATE
+   SET options = excluded.options, defined_at = excluded.defined_at;
+
+-- name: delta_undefine
+-- Forget it.
+-- set: streaming
+DELETE FROM main.steward_delta_tables WHERE table_name = ?1;
+
+-- name: delta_history_same
+-- Has table ?1 a history, of the columns ?2 if these are given?
+-- set: streaming
+SELECT 1 FROM main.steward_delta_histories
+ WHERE table_name = ?1 AND (?2 IS NULL OR columns = ?2);
+
+-- name: delta_history_store
+-- Note it.
+-- set: streaming
+INSERT INTO main.steward_delta_histories(table_name, columns, from_at)
+VALUES (?1, ?2, ?3);
+
+-- name: delta_history_forget
+-- Forget it.
+-- set: streaming
+DELETE FROM main.steward_delta_histories WHERE table_name = ?1;

@@ -14,3 +14,8 @@ SELECT key, value, type,
             WHEN type IN ('true', 'false') THEN type
             ELSE json_quote(value) END
   FROM json_each(?1);
+
+-- name: json_scalar
+-- The value of a JSON text, or the BLOB ?2; is it an array or an object?
+SELECT coalesce(?2, json_extract(?1, '$')),
+       ?2 IS NULL AND json_type(?1) IN ('array', 'object');

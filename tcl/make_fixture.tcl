@@ -118,7 +118,7 @@ proc value_for {name type} {
   if {[string match *INT* $type]} { return 1700000000000 }
   if {$type eq "REAL"} { return 1.0 }
   if {[string match *json* $name]
-      || $name in {deps payload session value schema_document}} {
+      || $name in {deps payload session value schema_document options}} {
     return "'{}'"
   }
   if {$name eq "status"} { return "'scheduled'" }

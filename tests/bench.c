@@ -83,7 +83,113 @@ static void run_case(const Case *k) {
   "CREATE INDEX b_at ON b(at) WHERE at IS NOT NULL;"                           \
   "SELECT ttl_attach('a', 'at', '{\"unit\":\"s\"}');"
 
+/* A base with 3 deltas and 5 headers, 10,000 times: time in steps of a
+** second, as a program writes them. */
+#define WORKSPACE                                                              \
+  "INSERT INTO workspaces(id, name) VALUES (x'00', 'w');"                      \
+  "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < "  \
+  "10000) INSERT INTO http(id, workspace_id, name, url, method, updated_at) "  \
+  "SELECT i * 10, x'00', 'name ' || i, 'http://example.org/' || i, 'GET', "    \
+  "1700000000 + i FROM n;"                                                     \
+  "INSERT INTO http(id, workspace_id, name, url, method, is_delta, "           \
+  "parent_http_id, delta_name, delta_url, updated_at) SELECT h.id + k.value, " \
+  "x'00', h.name, h.url, 'GET', 1, h.id, iif(k.value = 1, 'd', NULL), "        \
+  "iif(k.value = 2, 'e', NULL), h.updated_at + k.value FROM http AS h, "       \
+  "json_each('[1,2,3]') AS k;"                                                 \
+  "INSERT INTO http_header(id, http_id, header_key, header_value) SELECT "     \
+  "h.id + k.value, h.id, 'K' || k.value, 'v' FROM http AS h, "                 \
+  "json_each('[1,2,3,4,5]') AS k WHERE NOT h.is_delta;"
+
+/* n siblings under base 1; leaf 2. */
+#define SIBLINGS(n)                                                            \
+  CHAIN("1")                                                                   \
+  "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i "    \
+  "< " n ") INSERT INTO http(id, workspace_id, name, url, method, is_delta,"   \
+  " parent_http_id, delta_name) SELECT 100000 + i, x'00', 'n', 'u', 'GET', 1," \
+  " 1, 'd' || i FROM n;"
+
+/* n changes of 10,000 rows in the log, then 100 new ones. */
+#define CHANGED(n)                                                             \
+  "INSERT INTO workspaces(id, name) VALUES (x'00', 'w');"                      \
+  "SELECT steward_setting('log_max_rows', 100000000);"                         \
+  "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < "  \
+  "10000) INSERT INTO http(id, workspace_id, name, url, method, created_at,"   \
+  " updated_at) SELECT i, x'00', 'n', 'u', 'GET', 1, 1 FROM n;"                \
+  "SELECT stream_attach('http');"                                              \
+  "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i "    \
+  "< " n                                                                       \
+  ") INSERT INTO steward_messages(topic, number, key, payload, headers,"       \
+  " published_at) SELECT 'stream:http:X''00''', i, i % 1000 + 1, i % 1000 + "  \
+  "1, '{\"op\":\"update\",\"is_delta\":0}', 1700000000000 + i FROM n;"         \
+  "UPDATE http SET updated_at = 2 WHERE id <= 100;"
+#define CHANGES_OF(n)                                                          \
+  "SELECT id, change_type, row FROM stream_changes('http', x'00', " n ", 100)"
+#define UPDATES                                                                \
+  "SELECT h.id, h.workspace_id, h.folder_id, h.name, h.url, h.method, "        \
+  "h.description, h.updated_at, h.created_at, h.is_delta, h.parent_http_id, "  \
+  "CASE WHEN h.updated_at > 1 THEN 'updated' WHEN h.created_at > 1 THEN "      \
+  "'created' ELSE 'unchanged' END FROM http h WHERE h.workspace_id = x'00' "   \
+  "AND (h.updated_at > 1 OR h.created_at > 1) AND h.is_delta = FALSE ORDER "   \
+  "BY h.updated_at ASC LIMIT 100"
+
 static const Case aCase[] = {
+    {"delta leaf under 1,000 siblings : the CTE", SIBLINGS("1000"),
+     "SELECT delta_resolve('http', 2)", CTE, 0, 10},
+    {"delta leaf under 10,000 siblings : the CTE", SIBLINGS("10000"),
+     "SELECT delta_resolve('http', 2)", CTE, 0, 3},
+    {"delta_rows, fold, 10,000 bases : resolve by row", WORKSPACE,
+     "SELECT sum(length(row)) FROM delta_rows('http', NULL, 'fold')",
+     "SELECT sum(length(delta_resolve('http', id, '{\"policy\":\"fold\"}')))"
+     " FROM http WHERE is_delta = 0",
+     0, 1},
+    {"delta_rows, every delta : the best single query", WORKSPACE,
+     "SELECT sum(length(row)) FROM delta_rows('http') WHERE kind = 'delta'",
+     "SELECT sum(length(json_object('id', hex(b.id), 'workspace_id',"
+     " hex(b.workspace_id), 'name', coalesce(d.delta_name, b.name), 'url', "
+     "coalesce(d.delta_url,"
+     " b.url), 'method', coalesce(d.delta_method, b.method), 'description',"
+     " coalesce(d.delta_description, b.description), 'created_at',"
+     " b.created_at, 'updated_at', b.updated_at, 'source', hex(d.id)))) FROM "
+     "http"
+     " AS d JOIN http AS b ON b.id = d.parent_http_id WHERE d.is_delta = 1",
+     0, 1},
+    {"stream_snapshot of 100 : the seed's query", WORKSPACE,
+     "SELECT id, row FROM stream_snapshot('http', x'00')",
+     "SELECT h.id, h.workspace_id, h.folder_id, h.name, h.url, h.method,"
+     " h.description, h.created_at, h.updated_at, h.is_delta, CASE WHEN"
+     " h.is_delta = TRUE THEN 1 ELSE 0 END, CASE WHEN h.parent_http_id IS NOT"
+     " NULL THEN 1 ELSE 0 END FROM http h WHERE h.workspace_id = x'00' AND"
+     " h.is_delta = FALSE AND h.updated_at >= 0 ORDER BY h.updated_at DESC"
+     " LIMIT 100 OFFSET 0",
+     0, 5},
+    {"stream_snapshot, page 50 : the seed's OFFSET", WORKSPACE,
+     "SELECT id, row FROM stream_snapshot('http', x'00',"
+     " '[0,0,0,1700005000,99999999]')",
+     "SELECT h.id, h.workspace_id, h.folder_id, h.name, h.url, h.method,"
+     " h.description, h.created_at, h.updated_at, h.is_delta FROM http h WHERE"
+     " h.workspace_id = x'00' AND h.is_delta = FALSE AND h.updated_at >= 0"
+     " ORDER BY h.updated_at DESC LIMIT 100 OFFSET 5000",
+     0, 5},
+    {"stream_changes, 100 after 1,000 : StreamHTTPUpdates", CHANGED("1000"),
+     CHANGES_OF("1000"), UPDATES, 0, 5},
+    {"stream_changes, 100 after 1,000,000 : the same", CHANGED("1000000"),
+     CHANGES_OF("1000000"), UPDATES, 0, 5},
+    {"stream: update, attached : not attached",
+     "CREATE TABLE bare(id INTEGER PRIMARY KEY, x); INSERT INTO bare VALUES"
+     " (1, 0); CREATE TABLE t(id INTEGER PRIMARY KEY, x); INSERT INTO t VALUES"
+     " (1, 0); SELECT stream_attach('t')",
+     "UPDATE t SET x = x + 1 WHERE id = 1",
+     "UPDATE bare SET x = x + 1 WHERE id = 1", 1, 100},
+    {"fk_validate, 40,000 rows : the seed's query", WORKSPACE,
+     "SELECT count(*) FROM fk_validate('http') WHERE status <> 'valid'",
+     "SELECT count(*) FROM (SELECT CASE WHEN w.id IS NULL THEN"
+     " 'invalid_workspace' WHEN h.folder_id IS NOT NULL AND f.id IS NULL THEN"
+     " 'invalid_folder' WHEN h.parent_http_id IS NOT NULL AND p.id IS NULL THEN"
+     " 'invalid_parent' ELSE 'valid' END AS s FROM http h LEFT JOIN workspaces"
+     " w ON h.workspace_id = w.id LEFT JOIN files f ON h.folder_id = f.id LEFT"
+     " JOIN http p ON h.parent_http_id = p.id WHERE h.workspace_id = x'00' AND"
+     " h.updated_at > 0) WHERE s <> 'valid'",
+     0, 1},
     {"publish : bare insert, autocommit", BARE, PUBLISH, INSERT_BARE, 0, 20},
     {"the same, synchronous=FULL", BARE "PRAGMA synchronous=FULL;", PUBLISH,
      INSERT_BARE, 0, 20},

@@ -20,6 +20,7 @@ Steward *steward_new(sqlite3 *db) {
 
 /* Destructor.  The owner table has finalized the statements already. */
 void steward_free(void *pSteward) {
+  if (pSteward) stream_log_free(pSteward);
   sqlite3_free(pSteward);
 }
 

@@ -178,3 +178,22 @@ char *steward_key_list(StewardCall *c, const StewardTableInfo *pInfo,
   if (zList == NULL) steward_fail_nomem(c);
   return zList;
 }
+
+/* A name as it may be written in SQL, without its quotes; caller frees. */
+char *steward_unquote(StewardCall *c, const char *z) {
+  static const char zOpen[] = "\"'`[", zClose[] = "\"'`]";
+  const char *zAt = z[0] ? strchr(zOpen, z[0]) : NULL;
+  size_t i, n = strlen(z);
+  char cEnd;
+  sqlite3_str *p;
+  if (zAt == NULL || n < 2 || z[n - 1] != zClose[zAt - zOpen]) {
+    return steward_mprintf(c, "%s", z);
+  }
+  cEnd = z[n - 1];
+  p = sqlite3_str_new(c->db);
+  for (i = 1; i < n - 1; i++) {
+    if (z[i] == cEnd && cEnd != ']') i++;
+    sqlite3_str_appendchar(p, 1, z[i]);
+  }
+  return steward_str_finish(c, p);
+}

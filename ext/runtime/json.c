@@ -183,3 +183,33 @@ char *steward_str_finish(StewardCall *c, sqlite3_str *pOut) {
   }
   return z;
 }
+
+/* A JSON text that is no array as an SQL value: {"$blob":"hex"} is a BLOB, true
+** is 1.  Caller frees; NULL when the call has failed. */
+sqlite3_value *steward_json_scalar(StewardCall *c, const char *zJson) {
+  unsigned char *aBlob = NULL;
+  sqlite3_value *pValue = NULL;
+  sqlite3_stmt *pStmt;
+  int nBlob = 0, rc = SQLITE_OK;
+  steward_json_blob(c, zJson, (int)strlen(zJson), &aBlob, &nBlob);
+  pStmt = steward_take(c, SQL_json_scalar);
+  if (pStmt && aBlob) {
+    rc = sqlite3_bind_blob(pStmt, 2, aBlob, nBlob, SQLITE_STATIC);
+  } else if (pStmt) {
+    rc = sqlite3_bind_text(pStmt, 1, zJson, -1, SQLITE_STATIC);
+  }
+  if (rc) steward_fail_db(c, rc);
+  if (steward_next(c, pStmt)) {
+    if (sqlite3_column_int(pStmt, 1)) {
+      steward_fail(
+          c, STEWARD_INVALID_ARGUMENT,
+          "expected a number, a text or {\"$blob\":\"hex\"}, got %.60s", zJson);
+    } else {
+      pValue = sqlite3_value_dup(sqlite3_column_value(pStmt, 0));
+      if (pValue == NULL) steward_fail_nomem(c);
+    }
+  }
+  steward_give(c, SQL_json_scalar, pStmt);
+  sqlite3_free(aBlob);
+  return pValue;
+}

@@ -43,6 +43,7 @@ struct StewardRows {
   Cell *aCell;
   const StewardStream *pStream; /* instead of cells: rows as they come ... */
   void *pState;                 /* ... from this, see steward_rows_stream() */
+  sqlite3_stmt *pStmt;          /* or those of a statement, owned */
 };
 
 static void rows_free(StewardRows *r) {
@@ -122,6 +123,13 @@ void steward_rows_stream(StewardRows *r, const StewardStream *pStream,
                          void *pState) {
   r->pStream = pStream;
   r->pState = pState;
+}
+
+/* The rows are those of a statement that was prepared for this, with the
+** columns
+** of the table in their order; it is finalized. */
+void steward_rows_own(StewardRows *r, sqlite3_stmt *pStmt) {
+  r->pStmt = pStmt;
 }
 
 int steward_row_count(const StewardRows *r) {
@@ -518,9 +526,11 @@ static int rowsetFilter(sqlite3_vtab_cursor *pBase, int idxNum,
   }
   zMissing = zPlan ? strchr(zPlan, 'M') : NULL;
   if (zMissing) fail_missing_argument(&c, pTab, atoi(zMissing + 1));
-  take_arguments(&c, pCur, zPlan, argv);
+  if (c.rc == SQLITE_OK) take_arguments(&c, pCur, zPlan, argv);
   if (c.rc == SQLITE_OK && pTable->xRows) {
     pTable->xRows(&c, &pCur->rows, pTable->nArg, pCur->apArg);
+    pCur->pStmt = pCur->rows.pStmt;
+    pCur->rows.pStmt = NULL;
   } else if (c.rc == SQLITE_OK) {
     if (pTable->xCheck) pTable->xCheck(&c, pCur->apArg);
     if (c.rc == SQLITE_OK) {
@@ -608,6 +618,11 @@ static int rowsetRowid(sqlite3_vtab_cursor *pBase, sqlite3_int64 *piRowid) {
   }
   *piRowid = (i64)h;
   return SQLITE_OK;
+}
+
+/* A number for the content of a value, carried on from iSeed. */
+i64 steward_value_hash(sqlite3_value *v, i64 iSeed) {
+  return (i64)hash_value((sqlite3_uint64)iSeed ^ 0xcbf29ce484222325ULL, v);
 }
 
 /* Writes: by systable.c, or the insert-only form of a verb. */

@@ -1,0 +1,201 @@
+/*
+** delta_int.h - what the files of the capability `delta` share:
+** delta_form.c (what a table of overlays looks like), delta_walk.c (a row under
+** its overlays), delta_explain.c (why a row has no reading), delta.c (the verb
+** delta_resolve and the functions on one row), delta_define.c,
+** delta_history.c, delta_write.c, delta_children.c, and their tables in
+** vtab/delta.c and vtab/delta_table.c.
+*/
+#ifndef DELTA_INT_H
+#define DELTA_INT_H
+
+#include "steward_int.h"
+
+/*************************************************************************
+** Interface to code in delta_form.c: what is made of a table's schema, kept
+** from call to call
+*/
+
+/* A column of the result: every column but the overlays, flag and parent. */
+typedef struct DeltaColumn {
+  char *zName;    /* all owned */
+  char *zType;    /* as declared */
+  char *zMember;  /* `"name":` */
+  char *zOverlay; /* its overlay column, or NULL */
+  /* while a row is resolved: the overlay that counts, NULL when the base's
+  ** value does, and the row it stands in */
+  sqlite3_value *pValue;
+  int bOwned;             /* pValue is a copy */
+  sqlite3_value *pSource; /* copies, for blame and for policy fold */
+  sqlite3_value *pTime;
+} DeltaColumn;
+
+/* What the select list of every statement of a form begins with. */
+enum {
+  ROW_KEY,
+  ROW_PARENT,
+  ROW_FLAG,
+  ROW_SCOPE,
+  ROW_TIME,
+  ROW_CREATED,
+  ROW_VALUE /* the first DeltaColumn */
+};
+
+/* Statements of a form. ?1 is a key, ?2 the cut in ms where history is read. */
+enum {
+  DELTA_LEAF, /* the row asked for; open until the end */
+  DELTA_UP,   /* rows above it, one after the other */
+  DELTA_KIDS, /* the rows that have ?1 as parent */
+  DELTA_RAW,  /* a row with its own plain columns, for policy single */
+  DELTA_ALL,  /* every column of a row, without what the list begins with */
+  DELTA_STATEMENTS
+};
+
+enum { DELTA_UNIT_S, DELTA_UNIT_MS };
+
+/* The columns by their part; NULL where the table has none. */
+typedef struct DeltaNames {
+  char *zKey;
+  char *zParent;
+  char *zFlag; /* NULL: a row with a parent is a delta */
+  char *zScope;
+  char *zTime;
+  char *zCreated;
+  char *zOwner; /* a child's: the row of another table that it belongs to */
+  char *zOrder; /* a child's place, ... */
+  char *zPrev;  /* ... or the list of children */
+  char *zNext;
+  char *zOverlay; /* JSON, column: overlay column; NULL: by delta_x */
+  i64 eUnit;      /* of zTime and zCreated */
+} DeltaNames;
+
+typedef struct DeltaForm {
+  StewardForm base; /* must be first */
+  sqlite3_stmt
+      *aStmt[2][DELTA_STATEMENTS]; /* as it is now, as history has it */
+  DeltaNames names;
+  char *zOwnerTable; /* what zOwner refers to */
+  char *zFlagSql;    /* the flag as an expression */
+  char *zList;       /* the select list */
+  char *zPlainList;  /* the same, of a row's own plain columns */
+  char *zSource;     /* `"source":` */
+  char *zColumns;    /* every column, quoted, with commas */
+  int nAll;          /* every column ... */
+  char **azMember;   /* ... as `"name":` */
+  /* loose forms only; what these depend on changes the schema, too */
+  int bStreamIndex; /* rows come by (scope, flag, time) */
+  i64 iStreamFrom;  /* where the table's stream begins, -1: not attached */
+  i64 iSchema;      /* the schema's version */
+  char *zKids;      /* INDEXED BY for DELTA_KIDS, or "" */
+  int bDefined;     /* by delta_define */
+  int bFlagNotNull; /* the flag is never NULL */
+  int bTimeNotNull;
+  char *zRowid; /* a name of the rowid; NULL: WITHOUT ROWID */
+  int nColumn;
+  DeltaColumn *aColumn;
+} DeltaForm;
+
+extern const StewardOption delta_name_options[];
+extern const int delta_name_option_count;
+
+void delta_form_free(StewardForm *pForm);
+DeltaForm *delta_form_new(StewardCall *c, const char *zTable,
+                          const DeltaNames *pNames /* NULL: those in force */);
+DeltaForm *delta_form_open(StewardCall *c, const char *zTable);
+DeltaForm *delta_form_loose(StewardCall *c, const char *zTable);
+void delta_form_close(StewardCall *c, DeltaForm *f);
+sqlite3_stmt *delta_statement(StewardCall *c, DeltaForm *f, int bHistory,
+                              int eStmt);
+char *delta_source_sql(StewardCall *c, DeltaForm *f, int bHistory);
+void delta_check_installed(StewardCall *c, const char *zTable);
+int delta_is_table(StewardCall *c, const char *zTable);
+
+/*************************************************************************
+** Interface to code in delta_walk.c: a row under its overlays
+*/
+enum { POLICY_CHAIN, POLICY_FOLD, POLICY_SINGLE };
+#define DELTA_POLICIES "chain|fold|single"
+
+/* How rows are read. */
+typedef struct DeltaView {
+  i64 ePolicy;
+  sqlite3_value *pAsOf; /* the cut, or NULL; borrowed */
+  sqlite3_value *pBase; /* of policy single, or NULL; borrowed */
+  int bHistory;         /* the rows are those of history at iCut */
+  i64 iCut;             /* Unix ms */
+  int bBlame;           /* note where overlays came from */
+} DeltaView;
+
+typedef enum RowKind { ROW_BASE, ROW_DELTA, ROW_BROKEN } RowKind;
+
+RowKind delta_row_kind(sqlite3_value *pFlag);
+int delta_same(sqlite3_value *a, sqlite3_value *b);
+int delta_compare(sqlite3_value *a, sqlite3_value *b);
+void delta_view_open(StewardCall *c, DeltaForm *f, DeltaView *v);
+int delta_bind_id(StewardCall *c, sqlite3_stmt *pStmt, int i,
+                  sqlite3_value *pId);
+sqlite3_stmt *delta_seek(StewardCall *c, DeltaForm *f, const DeltaView *v,
+                         int eStmt, sqlite3_value *pId);
+sqlite3_stmt *delta_seek_parent(StewardCall *c, DeltaForm *f,
+                                const DeltaView *v, sqlite3_stmt *pRow);
+int delta_after_cut(const DeltaView *v, sqlite3_value *pTime);
+sqlite3_stmt *delta_resolve_row(StewardCall *c, DeltaForm *f,
+                                const DeltaView *v, sqlite3_stmt *pRow);
+void delta_forget(DeltaForm *f);
+sqlite3_value *delta_result(DeltaForm *f, sqlite3_stmt *pBase, int i);
+char *delta_row_json(StewardCall *c, DeltaForm *f, sqlite3_stmt *pBase,
+                     sqlite3_value *pSource, int iExact);
+
+/* The keys from a row up to its base, the row first; free with
+** delta_path_free(). */
+typedef struct DeltaPath {
+  sqlite3_value **apKey;
+  int n;
+} DeltaPath;
+
+void delta_path(StewardCall *c, DeltaForm *f, const DeltaView *v,
+                sqlite3_stmt *pRow, DeltaPath *pPath /* OUT */);
+void delta_path_free(DeltaPath *pPath);
+
+/*************************************************************************
+** Interface to code in delta_children.c: the children of a row, merged
+*/
+typedef struct DeltaChild {
+  sqlite3_value **apValue; /* one for each column of the form; owned */
+  i64 iHash;               /* of its key */
+  int iLevel;              /* 0: of the base; else of which delta */
+  sqlite3_value *pSource;  /* the last override, or itself; owned */
+  const char *zViolation;  /* what is wrong with its place, or NULL */
+  int bPlaced;             /* while they are ordered */
+  int bTarget;             /* the next of another one */
+} DeltaChild;
+
+typedef struct DeltaChildren {
+  DeltaForm *f;         /* of the children; not owned */
+  DeltaChild **apChild; /* in their order */
+  int n;
+  int iKey, iOrder, iPrev, iNext; /* columns of the form, or -1 */
+  struct DeltaAlias *aAlias;      /* which child an override changes */
+  int nAlias;
+  int nOrphan; /* overrides whose parent is not among the children */
+  int bExact;
+} DeltaChildren;
+
+void delta_children_read(StewardCall *c, DeltaChildren *k, DeltaForm *pOwner,
+                         DeltaView *v, sqlite3_value *pId);
+void delta_children_free(DeltaChildren *k);
+
+/*************************************************************************
+** Interface to code in delta_explain.c: why a row has no reading
+*/
+enum { DELTA_DEPTH_LIMIT = 1000 }; /* above any delta_max_depth */
+
+char *delta_show(StewardCall *c, sqlite3_value *v);
+void delta_fail_flag(StewardCall *c, const DeltaForm *f, sqlite3_stmt *pRow);
+void delta_fail_scope(StewardCall *c, const DeltaForm *f, sqlite3_value *pKey,
+                      sqlite3_value *pScope, sqlite3_value *pUpperKey,
+                      sqlite3_value *pUpperScope);
+void delta_explain(StewardCall *c, DeltaForm *f, const DeltaView *v,
+                   sqlite3_stmt *pRow);
+
+#endif

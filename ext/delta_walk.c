@@ -1,0 +1,537 @@
+/*
+** delta_walk.c - what a row reads as under its overlays.
+**
+** Resolving goes from the row asked for up to its base.  Of each overlay column
+** the value nearest to the row asked for counts; NULL inherits, and so '' and 0
+** are values.  Everything else is the base's: a delta row's own plain columns
+** are stale copies and never read, and a base row's own delta_x mean nothing.
+**
+** The walk costs what the chain is long: a row by its key at a time, never the
+** descendants of the base, and the plan has nothing that statistics change
+** (the recursive query of the streaming seed begins to scan the table after
+** ANALYZE).  The statement of the first row stays open during the walk, so
+** that all of it reads one state of the database, also in autocommit.
+**
+** Policy fold goes the other way, from a base down to all of its descendants,
+** and keeps of each column the overlay that is last by (time, id).
+*/
+#include <string.h>
+
+#include "delta_int.h"
+
+static const char zMaxDepth[] = "delta_max_depth";
+
+/*************************************************************************
+** Values
+*/
+
+/* By its flag a row is a base or a delta; any other flag ('true') is broken. */
+RowKind delta_row_kind(sqlite3_value *pFlag) {
+  int eType = sqlite3_value_type(pFlag);
+  double r;
+  if (eType == SQLITE_NULL) return ROW_BASE;
+  if (eType != SQLITE_INTEGER && eType != SQLITE_FLOAT) return ROW_BROKEN;
+  r = sqlite3_value_double(pFlag);
+  return r == 0.0 ? ROW_BASE : r == 1.0 ? ROW_DELTA : ROW_BROKEN;
+}
+
+/* Are two values the same, in type and content? */
+int delta_same(sqlite3_value *a, sqlite3_value *b) {
+  int eType = sqlite3_value_type(a), n;
+  if (eType != sqlite3_value_type(b)) return 0;
+  switch (eType) {
+  case SQLITE_NULL: return 1;
+  case SQLITE_INTEGER: return sqlite3_value_int64(a) == sqlite3_value_int64(b);
+  case SQLITE_FLOAT: return sqlite3_value_double(a) == sqlite3_value_double(b);
+  default:
+    n = sqlite3_value_bytes(a);
+    return n == sqlite3_value_bytes(b) &&
+           (n == 0 || memcmp(sqlite3_value_blob(a), sqlite3_value_blob(b),
+                             (size_t)n) == 0);
+  }
+}
+
+/* The place of a type in SQLite's order: NULL, numbers, text, BLOB. */
+static int type_rank(sqlite3_value *v) {
+  switch (sqlite3_value_type(v)) {
+  case SQLITE_NULL: return 0;
+  case SQLITE_TEXT: return 2;
+  case SQLITE_BLOB: return 3;
+  default: return 1;
+  }
+}
+
+/* Compare as ORDER BY does, under BINARY. */
+int delta_compare(sqlite3_value *a, sqlite3_value *b) {
+  int iRank = type_rank(a), nA, nB, i;
+  if (iRank != type_rank(b)) return iRank < type_rank(b) ? -1 : 1;
+  if (iRank == 0) return 0;
+  if (iRank == 1) {
+    double rA = sqlite3_value_double(a), rB = sqlite3_value_double(b);
+    if (sqlite3_value_type(a) == SQLITE_INTEGER &&
+        sqlite3_value_type(b) == SQLITE_INTEGER) {
+      i64 iA = sqlite3_value_int64(a), iB = sqlite3_value_int64(b);
+      return iA < iB ? -1 : iA > iB;
+    }
+    return rA < rB ? -1 : rA > rB;
+  }
+  nA = sqlite3_value_bytes(a);
+  nB = sqlite3_value_bytes(b);
+  i = nA && nB ? memcmp(sqlite3_value_blob(a), sqlite3_value_blob(b),
+                        (size_t)(nA < nB ? nA : nB))
+               : 0;
+  return i ? i : nA - nB;
+}
+
+/*************************************************************************
+** The cut
+*/
+
+/* When the view has a cut: must it be the time column's alone, or does history
+** know the rows as they were then? */
+void delta_view_open(StewardCall *c, DeltaForm *f, DeltaView *v) {
+  i64 iFrom;
+  v->bHistory = 0;
+  if (c->rc || v->pAsOf == NULL) return;
+  if (sqlite3_value_type(v->pAsOf) == SQLITE_NULL) {
+    v->pAsOf = NULL;
+    return;
+  }
+  if (f->names.zTime == NULL) {
+    steward_fail(c, STEWARD_INVALID_ARGUMENT,
+                 "table '%s' has no column with the time of a change, which "
+                 "as_of needs: add updated_at, or name it by delta_define",
+                 f->base.zTable);
+    return;
+  }
+  if (type_rank(v->pAsOf) != 1 ||
+      !steward_int(c, SQL_delta_table_exists, 0, "t",
+                   "steward_delta_histories")) {
+    return;
+  }
+  v->iCut = sqlite3_value_int64(v->pAsOf);
+  if (f->names.eUnit == DELTA_UNIT_S) {
+    if (v->iCut > INT64_MAX / 1000 - 1) v->iCut = INT64_MAX / 1000 - 1;
+    if (v->iCut < 0) v->iCut = 0;
+    v->iCut = v->iCut * 1000 + 999;
+  }
+  iFrom = steward_int(c, SQL_delta_history_from, INT64_MAX, "tt",
+                      f->base.zTable, f->zColumns);
+  v->bHistory = c->rc == SQLITE_OK && v->iCut >= iFrom;
+}
+
+/* Did this happen after the cut?  What history has, did not. */
+int delta_after_cut(const DeltaView *v, sqlite3_value *pTime) {
+  return v->pAsOf && !v->bHistory && delta_compare(pTime, v->pAsOf) > 0;
+}
+
+/*************************************************************************
+** Rows by their keys
+*/
+
+/* Bind an id, which may be given as {"$blob":"hex"}; 0 when that failed. */
+int delta_bind_id(StewardCall *c, sqlite3_stmt *pStmt, int i,
+                  sqlite3_value *pId) {
+  unsigned char *aBlob = NULL;
+  int nBlob = 0, rc;
+  if (c->rc || pStmt == NULL) return 0;
+  if (sqlite3_value_type(pId) == SQLITE_TEXT) {
+    const char *z = (const char *)sqlite3_value_text(pId);
+    if (z == NULL) {
+      steward_fail_nomem(c);
+      return 0;
+    }
+    if (z[0] == '{' || z[0] <= ' ') {
+      steward_json_blob(c, z, sqlite3_value_bytes(pId), &aBlob, &nBlob);
+      if (c->rc) return 0;
+    }
+  }
+  if (aBlob) {
+    rc = sqlite3_bind_blob(pStmt, i, aBlob, nBlob, sqlite3_free);
+  } else {
+    rc = sqlite3_bind_value(pStmt, i, pId);
+  }
+  if (rc) steward_fail_db(c, rc);
+  return c->rc == SQLITE_OK;
+}
+
+/* The statement eStmt on the row with this key; NULL when there is none or the
+** call has failed. */
+sqlite3_stmt *delta_seek(StewardCall *c, DeltaForm *f, const DeltaView *v,
+                         int eStmt, sqlite3_value *pId) {
+  sqlite3_stmt *pStmt = delta_statement(c, f, v->bHistory, eStmt);
+  if (pStmt == NULL) return NULL;
+  sqlite3_reset(pStmt);
+  if (!delta_bind_id(c, pStmt, 1, pId)) return NULL;
+  if (v->bHistory) sqlite3_bind_int64(pStmt, 2, v->iCut);
+  return steward_next(c, pStmt) ? pStmt : NULL;
+}
+
+/* The row that pRow has as its parent, which DELTA_UP, possibly pRow itself,
+** then stands on; NULL as above. */
+sqlite3_stmt *delta_seek_parent(StewardCall *c, DeltaForm *f,
+                                const DeltaView *v, sqlite3_stmt *pRow) {
+  sqlite3_value *pParent = sqlite3_column_value(pRow, ROW_PARENT);
+  sqlite3_stmt *pUp = delta_statement(c, f, v->bHistory, DELTA_UP);
+  int rc;
+  if (pUp == NULL || sqlite3_value_type(pParent) == SQLITE_NULL) return NULL;
+  if (pUp != pRow) {
+    sqlite3_reset(pUp);
+    rc = sqlite3_bind_value(pUp, 1, pParent);
+  } else {
+    pParent = sqlite3_value_dup(pParent);
+    sqlite3_reset(pUp);
+    rc = pParent ? sqlite3_bind_value(pUp, 1, pParent) : SQLITE_NOMEM;
+    sqlite3_value_free(pParent);
+  }
+  if (v->bHistory && rc == SQLITE_OK) rc = sqlite3_bind_int64(pUp, 2, v->iCut);
+  if (rc) steward_fail_db(c, rc);
+  return steward_next(c, pUp) ? pUp : NULL;
+}
+
+/*************************************************************************
+** Overlays
+*/
+
+static void drop_value(DeltaColumn *pColumn) {
+  if (pColumn->bOwned) sqlite3_value_free(pColumn->pValue);
+  sqlite3_value_free(pColumn->pSource);
+  sqlite3_value_free(pColumn->pTime);
+  pColumn->pValue = NULL;
+  pColumn->pSource = NULL;
+  pColumn->pTime = NULL;
+  pColumn->bOwned = 0;
+}
+
+/* Forget the overlays of the row that was resolved last. */
+void delta_forget(DeltaForm *f) {
+  int i;
+  for (i = 0; i < f->nColumn; i++) {
+    if (f->aColumn[i].zOverlay) drop_value(&f->aColumn[i]);
+  }
+}
+
+static sqlite3_value *copy_of(StewardCall *c, sqlite3_stmt *pRow, int iCol) {
+  sqlite3_value *v = sqlite3_value_dup(sqlite3_column_value(pRow, iCol));
+  if (v == NULL) steward_fail_nomem(c);
+  return v;
+}
+
+/* Let pRow's overlay of column i count.  bStays: pRow is not stepped before
+** the result is written, so nothing needs to be copied. */
+static void take_overlay(StewardCall *c, DeltaForm *f, int i,
+                         sqlite3_stmt *pRow, int bStays, int bWhence) {
+  DeltaColumn *pColumn = &f->aColumn[i];
+  drop_value(pColumn);
+  if (bStays) {
+    pColumn->pValue = sqlite3_column_value(pRow, ROW_VALUE + i);
+  } else {
+    pColumn->pValue = copy_of(c, pRow, ROW_VALUE + i);
+    pColumn->bOwned = 1;
+  }
+  if (bWhence) {
+    pColumn->pSource = copy_of(c, pRow, ROW_KEY);
+    pColumn->pTime = copy_of(c, pRow, ROW_TIME);
+  }
+}
+
+/* Note the overlays of a delta row that no row below it has set. */
+static void keep_overlays(StewardCall *c, DeltaForm *f, const DeltaView *v,
+                          sqlite3_stmt *pRow, int bLeaf) {
+  int i;
+  if (v->pAsOf && delta_after_cut(v, sqlite3_column_value(pRow, ROW_TIME))) {
+    return;
+  }
+  for (i = 0; i < f->nColumn; i++) {
+    if (f->aColumn[i].zOverlay && f->aColumn[i].pValue == NULL &&
+        sqlite3_column_type(pRow, ROW_VALUE + i) != SQLITE_NULL) {
+      take_overlay(c, f, i, pRow, bLeaf, v->bBlame);
+    }
+  }
+}
+
+/*************************************************************************
+** Policy chain: up
+*/
+
+/* From pRow to the statement that stands on its base; NULL when the way is
+** broken or too long, or the call has failed. */
+static sqlite3_stmt *walk_to_base(StewardCall *c, DeltaForm *f,
+                                  const DeltaView *v, sqlite3_stmt *pLeaf) {
+  sqlite3_stmt *pRow = pLeaf;
+  sqlite3_value *pScope = sqlite3_column_value(pLeaf, ROW_SCOPE);
+  i64 nDelta = 0, nMax = 1; /* the setting is at least 1 */
+  for (;;) {
+    RowKind eKind = delta_row_kind(sqlite3_column_value(pRow, ROW_FLAG));
+    if (eKind == ROW_BASE) return pRow;
+    if (eKind == ROW_BROKEN) return NULL;
+    if (++nDelta == 2) nMax = steward_setting_kept(c, zMaxDepth);
+    if (nDelta > nMax) return NULL;
+    keep_overlays(c, f, v, pRow, pRow == pLeaf);
+    pRow = delta_seek_parent(c, f, v, pRow);
+    if (pRow == NULL) return NULL;
+    if (!delta_same(pScope, sqlite3_column_value(pRow, ROW_SCOPE))) {
+      return NULL;
+    }
+  }
+}
+
+/*************************************************************************
+** Policy single: a base and one delta, as the seed's application has it
+*/
+static sqlite3_stmt *one_over_base(StewardCall *c, DeltaForm *f,
+                                   const DeltaView *v, sqlite3_stmt *pRow) {
+  RowKind eKind = delta_row_kind(sqlite3_column_value(pRow, ROW_FLAG));
+  sqlite3_value *pId =
+      v->pBase ? v->pBase : sqlite3_column_value(pRow, ROW_PARENT);
+  sqlite3_stmt *pBase;
+  if (eKind == ROW_BROKEN) return NULL;
+  if (eKind == ROW_BASE) {
+    if (v->pBase == NULL ||
+        delta_same(v->pBase, sqlite3_column_value(pRow, ROW_KEY))) {
+      return pRow;
+    }
+    steward_fail(c, STEWARD_INVALID_ARGUMENT,
+                 "policy single lays one delta over option base, and the row "
+                 "of table '%s' is a base itself: give the id of a delta",
+                 f->base.zTable);
+    return NULL;
+  }
+  pBase = delta_seek(c, f, v, DELTA_RAW, pId);
+  if (pBase == NULL) {
+    if (c->rc == SQLITE_OK && v->pBase) {
+      char *zBase = delta_show(c, v->pBase);
+      steward_fail(c, STEWARD_NOT_FOUND,
+                   "option base names row %s of table '%s', which is not "
+                   "there: name a row that is",
+                   zBase, f->base.zTable);
+      sqlite3_free(zBase);
+    }
+    return NULL;
+  }
+  if (!delta_same(sqlite3_column_value(pRow, ROW_SCOPE),
+                  sqlite3_column_value(pBase, ROW_SCOPE))) {
+    delta_fail_scope(c, f, sqlite3_column_value(pRow, ROW_KEY),
+                     sqlite3_column_value(pRow, ROW_SCOPE),
+                     sqlite3_column_value(pBase, ROW_KEY),
+                     sqlite3_column_value(pBase, ROW_SCOPE));
+    return NULL;
+  }
+  keep_overlays(c, f, v, pRow, 1);
+  return pBase;
+}
+
+/*************************************************************************
+** Policy fold: down, all of them
+*/
+
+/* The keys whose deltas are still to be read. */
+typedef struct Stack {
+  struct {
+    sqlite3_value *pKey; /* owned */
+    int nDepth;
+  } * a;
+  int n, nAlloc;
+} Stack;
+
+static void stack_push(StewardCall *c, Stack *s, sqlite3_value *pKey,
+                       int nDepth) {
+  if (s->n == s->nAlloc) {
+    int nAlloc = s->nAlloc ? s->nAlloc * 2 : 16;
+    void *pNew = sqlite3_realloc64(s->a, sizeof(s->a[0]) * (size_t)nAlloc);
+    if (pNew == NULL) {
+      steward_fail_nomem(c);
+      return;
+    }
+    s->a = pNew;
+    s->nAlloc = nAlloc;
+  }
+  s->a[s->n].pKey = sqlite3_value_dup(pKey);
+  s->a[s->n].nDepth = nDepth;
+  if (s->a[s->n].pKey == NULL) {
+    steward_fail_nomem(c);
+  } else {
+    s->n++;
+  }
+}
+
+/* Of each column the overlay that is last by (time, id) counts. */
+static void fold_overlays(StewardCall *c, DeltaForm *f, sqlite3_stmt *pRow) {
+  sqlite3_value *pTime = sqlite3_column_value(pRow, ROW_TIME);
+  sqlite3_value *pKey = sqlite3_column_value(pRow, ROW_KEY);
+  int i;
+  for (i = 0; i < f->nColumn; i++) {
+    DeltaColumn *pColumn = &f->aColumn[i];
+    int iOrder = -1;
+    if (pColumn->zOverlay == NULL ||
+        sqlite3_column_type(pRow, ROW_VALUE + i) == SQLITE_NULL) {
+      continue;
+    }
+    if (pColumn->pValue && pColumn->pTime && pColumn->pSource) {
+      iOrder = delta_compare(pColumn->pTime, pTime);
+      if (iOrder == 0) iOrder = delta_compare(pColumn->pSource, pKey);
+    }
+    if (iOrder < 0) take_overlay(c, f, i, pRow, 0, 1);
+  }
+}
+
+/* One delta below the base. */
+static void fold_row(StewardCall *c, DeltaForm *f, const DeltaView *v,
+                     sqlite3_stmt *pBase, sqlite3_stmt *pRow) {
+  if (!delta_same(sqlite3_column_value(pBase, ROW_SCOPE),
+                  sqlite3_column_value(pRow, ROW_SCOPE))) {
+    delta_fail_scope(c, f, sqlite3_column_value(pRow, ROW_KEY),
+                     sqlite3_column_value(pRow, ROW_SCOPE),
+                     sqlite3_column_value(pRow, ROW_PARENT),
+                     sqlite3_column_value(pBase, ROW_SCOPE));
+  } else if (!delta_after_cut(v, sqlite3_column_value(pRow, ROW_TIME))) {
+    fold_overlays(c, f, pRow);
+  }
+}
+
+static void fail_fold_depth(StewardCall *c, DeltaForm *f, sqlite3_stmt *pRow,
+                            i64 nMax) {
+  char *zRow = delta_show(c, sqlite3_column_value(pRow, ROW_KEY));
+  steward_fail(c, STEWARD_LIMIT_EXCEEDED,
+               "row %s of table '%s' is more than %lld deltas below its base: "
+               "shorten the chain, or raise setting delta_max_depth",
+               zRow, f->base.zTable, nMax);
+  sqlite3_free(zRow);
+}
+
+/* Read the deltas of one row, and push them for theirs. */
+static void fold_kids(StewardCall *c, DeltaForm *f, const DeltaView *v,
+                      sqlite3_stmt *pBase, Stack *s, i64 nMax) {
+  sqlite3_value *pKey = s->a[--s->n].pKey;
+  int nDepth = s->a[s->n].nDepth + 1;
+  sqlite3_stmt *pRow = delta_seek(c, f, v, DELTA_KIDS, pKey);
+  while (pRow && c->rc == SQLITE_OK) {
+    RowKind eKind = delta_row_kind(sqlite3_column_value(pRow, ROW_FLAG));
+    if (eKind == ROW_BROKEN) {
+      delta_fail_flag(c, f, pRow);
+    } else if (eKind == ROW_DELTA && nDepth > nMax) {
+      fail_fold_depth(c, f, pRow, nMax);
+    } else if (eKind == ROW_DELTA) {
+      fold_row(c, f, v, pBase, pRow);
+      stack_push(c, s, sqlite3_column_value(pRow, ROW_KEY), nDepth);
+    }
+    if (!steward_next(c, pRow)) break;
+  }
+  sqlite3_value_free(pKey);
+}
+
+/* No row can come twice: each has one parent, and the base is no delta. */
+static sqlite3_stmt *fold(StewardCall *c, DeltaForm *f, const DeltaView *v,
+                          sqlite3_stmt *pRow) {
+  RowKind eKind = delta_row_kind(sqlite3_column_value(pRow, ROW_FLAG));
+  i64 nMax = steward_setting_kept(c, zMaxDepth);
+  Stack stack = {0};
+  if (eKind == ROW_BROKEN) return NULL;
+  if (eKind == ROW_DELTA) {
+    char *zRow = delta_show(c, sqlite3_column_value(pRow, ROW_KEY));
+    steward_fail(c, STEWARD_INVALID_ARGUMENT,
+                 "policy fold lays every delta over a base, and row %s of "
+                 "table '%s' is a delta: give the id of its base, or use "
+                 "policy chain",
+                 zRow, f->base.zTable);
+    sqlite3_free(zRow);
+    return NULL;
+  }
+  if (f->names.zTime == NULL) {
+    steward_fail(c, STEWARD_INVALID_ARGUMENT,
+                 "table '%s' has no column with the time of a change, which "
+                 "policy fold orders by: add updated_at, or name it by "
+                 "delta_define",
+                 f->base.zTable);
+    return NULL;
+  }
+  stack_push(c, &stack, sqlite3_column_value(pRow, ROW_KEY), 0);
+  while (stack.n > 0 && c->rc == SQLITE_OK) {
+    fold_kids(c, f, v, pRow, &stack, nMax);
+  }
+  while (stack.n > 0) sqlite3_value_free(stack.a[--stack.n].pKey);
+  sqlite3_free(stack.a);
+  return c->rc ? NULL : pRow;
+}
+
+/*************************************************************************
+** The result
+*/
+
+/* Resolve the row on which pRow, any statement with the form's select list,
+** stands: the statement that stands on its base, with the overlays noted in the
+** form.  NULL: the call has failed, or the row was not there at the cut. */
+sqlite3_stmt *delta_resolve_row(StewardCall *c, DeltaForm *f,
+                                const DeltaView *v, sqlite3_stmt *pRow) {
+  sqlite3_stmt *pBase;
+  if (c->rc) return NULL;
+  delta_forget(f);
+  if (v->pAsOf && f->names.zCreated &&
+      delta_after_cut(v, sqlite3_column_value(pRow, ROW_CREATED))) {
+    return NULL;
+  }
+  pBase = v->ePolicy == POLICY_CHAIN  ? walk_to_base(c, f, v, pRow)
+          : v->ePolicy == POLICY_FOLD ? fold(c, f, v, pRow)
+                                      : one_over_base(c, f, v, pRow);
+  if (pBase == NULL) delta_explain(c, f, v, pRow);
+  return c->rc ? NULL : pBase;
+}
+
+/* The value of column i of the row that was resolved. */
+sqlite3_value *delta_result(DeltaForm *f, sqlite3_stmt *pBase, int i) {
+  sqlite3_value *v = f->aColumn[i].pValue;
+  return v ? v : sqlite3_column_value(pBase, ROW_VALUE + i);
+}
+
+/* Write the result: the base's row under the overlays that were kept.  iExact
+** -1: there was no cut. */
+char *delta_row_json(StewardCall *c, DeltaForm *f, sqlite3_stmt *pBase,
+                     sqlite3_value *pSource, int iExact) {
+  sqlite3_str *pOut;
+  int i;
+  if (c->rc || pBase == NULL) return NULL;
+  pOut = sqlite3_str_new(c->db);
+  sqlite3_str_appendchar(pOut, 1, '{');
+  for (i = 0; i < f->nColumn; i++) {
+    sqlite3_str_appendall(pOut, f->aColumn[i].zMember);
+    steward_json_value(c, pOut, delta_result(f, pBase, i));
+    sqlite3_str_appendchar(pOut, 1, ',');
+  }
+  sqlite3_str_appendall(pOut, f->zSource);
+  steward_json_value(c, pOut, pSource);
+  if (iExact >= 0) sqlite3_str_appendf(pOut, ",\"exact\":%d", iExact);
+  sqlite3_str_appendchar(pOut, 1, '}');
+  return steward_str_finish(c, pOut);
+}
+
+/*************************************************************************
+** The path
+*/
+void delta_path_free(DeltaPath *pPath) {
+  int i;
+  for (i = 0; i < pPath->n; i++) sqlite3_value_free(pPath->apKey[i]);
+  sqlite3_free(pPath->apKey);
+  memset(pPath, 0, sizeof(*pPath));
+}
+
+/* From a row that was resolved up to its base; one step with policy single. */
+void delta_path(StewardCall *c, DeltaForm *f, const DeltaView *v,
+                sqlite3_stmt *pRow, DeltaPath *pPath) {
+  memset(pPath, 0, sizeof(*pPath));
+  while (pRow && c->rc == SQLITE_OK) {
+    sqlite3_value **apNew = sqlite3_realloc64(
+        pPath->apKey, sizeof(pPath->apKey[0]) * (size_t)(pPath->n + 1));
+    if (apNew == NULL) {
+      steward_fail_nomem(c);
+      break;
+    }
+    pPath->apKey = apNew;
+    apNew[pPath->n] = copy_of(c, pRow, ROW_KEY);
+    pPath->n++;
+    if (delta_row_kind(sqlite3_column_value(pRow, ROW_FLAG)) == ROW_BASE ||
+        (v->ePolicy == POLICY_SINGLE && pPath->n == 2)) {
+      break;
+    }
+    pRow = delta_seek_parent(c, f, v, pRow);
+  }
+}

@@ -1,0 +1,18 @@
+-- set: none
+-- name: fk_of_table
+-- The foreign keys of table ?1, a column a row.
+SELECT f.id, f."from", f."table",
+       coalesce(f."to", (SELECT x.name FROM pragma_table_info(f."table", 'main')
+                                            AS x WHERE x.pk = f.seq + 1))
+  FROM pragma_foreign_key_list(?1, 'main') AS f
+ ORDER BY f.id DESC, f.seq;
+
+-- name: fk_to_table
+-- The foreign keys that refer to table ?1, a column a row.
+SELECT m.name, f.id, f."from",
+       coalesce(f."to", (SELECT x.name FROM pragma_table_info(?1, 'main') AS x
+                          WHERE x.pk = f.seq + 1)),
+       f.on_delete
+  FROM main.sqlite_schema AS m, pragma_foreign_key_list(m.name, 'main') AS f
+ WHERE m.type = 'table' AND f."table" = ?1 COLLATE NOCASE
+ ORDER BY m.name, f.id DESC, f.seq;
