@@ -28,7 +28,9 @@ static int (*const aRegister[])(Steward *) = {
     delivery_tables_register, /* delivery queues */
     ttl_register,
     ttl_tables_register, /* rows that expire */
-    delta_register,      /* overlays */
+    store_register,
+    store_tables_register, /* a key-value store */
+    delta_register,        /* overlays */
     perf_register,
     perf_tables_register,        /* measurements */
     health_tables_register,      /* checks */

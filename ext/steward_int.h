@@ -155,11 +155,14 @@ struct Steward {
   } aSpare[8];
   unsigned nSpare;
   StewardClock clock;
-  unsigned nAppend;  /* messages published on this connection, see log.c */
-  unsigned nPublish; /* the same by delivery.c */
-  int nSystable;     /* writes through systables that are under way */
-  int eVfs;          /* 0 not looked at yet, 1 ordinary, 2 dqlite */
-  struct {           /* the tables of functions, in the order of registration */
+  unsigned nAppend;    /* messages published on this connection, see log.c */
+  unsigned nPublish;   /* the same by delivery.c */
+  unsigned nStorePut;  /* records put, see store.c */
+  unsigned nStoreList; /* pages listed since a sweep was asked for */
+  int bStoreSweep;     /* the next write is to remove expired records */
+  int nSystable;       /* writes through systables that are under way */
+  int eVfs;            /* 0 not looked at yet, 1 ordinary, 2 dqlite */
+  struct { /* the tables of functions, in the order of registration */
     const struct StewardFunc *aFunc;
     int n;
   } aList[24];
@@ -196,6 +199,7 @@ char *steward_db_path(Steward *p); /* caller frees with sqlite3_free */
 typedef enum StewardMode {
   STEWARD_READ,      /* writes nothing */
   STEWARD_WRITE_ONE, /* its write is one statement: allowed everywhere */
+  STEWARD_CHECK_ONE, /* the same, after reads that must still hold then */
   STEWARD_WRITE      /* several statements: refused in a writing statement */
 } StewardMode;
 
@@ -295,6 +299,44 @@ void steward_json_value(StewardCall *c, sqlite3_str *pOut, sqlite3_value *v);
 int steward_json_blob(StewardCall *c, const char *z, int n,
                       unsigned char **ppBlob /* OUT */, int *pnBlob /* OUT */);
 char *steward_str_finish(StewardCall *c, sqlite3_str *pOut);
+
+/*************************************************************************
+** Interface to code in json_parse.c: JSON text, minified, or as a tree
+*/
+typedef enum StewardJsonType {
+  STEWARD_JSON_NULL,
+  STEWARD_JSON_FALSE,
+  STEWARD_JSON_TRUE,
+  STEWARD_JSON_NUMBER,
+  STEWARD_JSON_STRING,
+  STEWARD_JSON_ARRAY,
+  STEWARD_JSON_OBJECT
+} StewardJsonType;
+
+typedef struct StewardJsonNode {
+  int eType;
+  int iText, nText; /* its piece of the minified text */
+  int iEnd;         /* index of the node behind it and its children */
+  int nChild;       /* elements or members */
+} StewardJsonNode;
+
+typedef struct StewardJson {
+  char *zText; /* minified, owned */
+  int nText;
+  StewardJsonNode *aNode; /* owned; [0] is the root */
+  int nNode, nAlloc;
+  int iError; /* place of the first byte that is no JSON */
+  int bDeep;  /* it was too deeply nested */
+} StewardJson;
+
+int steward_json_parse(StewardCall *c, StewardJson *pOut /* OUT */,
+                       const char *z, int n, int bTree);
+void steward_json_free(StewardJson *p);
+int steward_json_member(const StewardJson *t, int iNode, const char *zName);
+char *steward_json_text(StewardCall *c, const StewardJson *t, int iNode,
+                        int *pn /* OUT */);
+int steward_json_is(const StewardJson *t, int iNode, const char *zWord);
+int steward_json_int(const StewardJson *t, int iNode, i64 *piOut /* OUT */);
 
 /*************************************************************************
 ** Interface to code in options.c: the last, JSON, argument of verbs
@@ -422,6 +464,7 @@ typedef struct StewardSetting {
 
 int steward_setting_count(void);
 const StewardSetting *steward_setting_at(int i);
+int steward_setting_index(const char *zName);
 i64 steward_setting_stored(StewardCall *c, const StewardSetting *pSetting);
 i64 steward_setting_value(StewardCall *c, const StewardSetting *pSetting);
 i64 steward_setting_int(StewardCall *c, const char *zName);
@@ -440,6 +483,8 @@ i64 delivery_append(StewardCall *c, const char *zTopic, sqlite3_value *pPayload,
                     const char *zKey, const char *zHeaders);
 int delivery_register(Steward *p);
 int delivery_tables_register(Steward *p);
+int store_register(Steward *p);
+int store_tables_register(Steward *p);
 int delta_register(Steward *p);
 char *ttl_time_sql(StewardCall *c, const char *zColumn, const char *zUnit);
 char *ttl_due_sql(StewardCall *c, const char *zColumn, const char *zUnit,

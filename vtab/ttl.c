@@ -48,7 +48,8 @@ static sqlite3_stmt *prepare_due(StewardCall *look, sqlite3_stmt *pPolicy) {
 ** Example: CREATE TABLE s(id, at INTEGER);
 **   INSERT INTO s VALUES (1, 1000), (2, NULL), (3, 9999999999);
 **   SELECT ttl_attach('s', 'at', '{"unit":"s"}'); -- 1
-**   SELECT pending, capped, oldest FROM ttl_status; -- 1|0|1000
+**   SELECT pending, capped, oldest FROM ttl_status
+**    WHERE table_name = 's'; -- 1|0|1000
 */
 static void policy_row(StewardCall *c, StewardRows *r, sqlite3_stmt *pPolicy) {
   StewardCall look = *c;
