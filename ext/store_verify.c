@@ -8,6 +8,31 @@
 
 #include "store_int.h"
 
+/* store_bytes(value JSON) -> INTEGER, bytes    innocuous
+** How many bytes a value counts as: those of its minified JSON in UTF-8.  NULL
+** for NULL, and for what is no JSON.
+** Source: seed 002, value_size_bytes.
+** Example: SELECT store_bytes('{"a": [1, 2]}'); -- 11
+*/
+static void store_bytes(sqlite3_context *ctx, int argc, sqlite3_value **argv) {
+  StewardCall c;
+  StewardJson json = {0};
+  const char *z = NULL;
+  int bOk = 0;
+  steward_open(&c, ctx, "store_bytes", NULL, STEWARD_READ);
+  if (sqlite3_value_type(argv[0]) != SQLITE_NULL) {
+    z = (const char *)sqlite3_value_text(argv[0]);
+    if (z == NULL) steward_fail_nomem(&c);
+  }
+  if (z) {
+    bOk = steward_json_parse(&c, &json, z, sqlite3_value_bytes(argv[0]), 0);
+  }
+  if (steward_close(&c) == SQLITE_OK && bOk) {
+    sqlite3_result_int(ctx, json.nText);
+  }
+  steward_json_free(&json);
+}
+
 /* store_verify(['repair']) -> INTEGER, what is wrong    directonly
 ** How many records have sizes that are not those of their minified JSON, and
 ** how many installs and namespaces have numbers that are not those of their
@@ -44,6 +69,7 @@ static void store_verify(sqlite3_context *ctx, int argc, sqlite3_value **argv) {
 }
 
 static const StewardFunc aFunc[] = {
+    {"store_bytes", 1, 1, STEWARD_INNOCUOUS, store_bytes, NULL, 0},
     {"store_verify", 0, 1, STEWARD_DIRECTONLY, store_verify, NULL, 0},
 };
 

@@ -170,8 +170,8 @@ SELECT u.tenant, u.extension_install_id AS install,
 -- name: store_wrong_sizes
 -- Records whose sizes are not those of their minified JSON.
 SELECT count(*) FROM main.ext_storage_records
- WHERE value_size_bytes <> length(CAST(json(value) AS BLOB))
-    OR metadata_size_bytes <> length(CAST(json(metadata) AS BLOB));
+ WHERE value_size_bytes IS NOT store_bytes(value)
+    OR metadata_size_bytes IS NOT store_bytes(metadata);
 
 -- name: store_wrong_usage
 -- Installs and namespaces whose numbers are not those of their records.
@@ -203,10 +203,10 @@ SELECT (SELECT count(*) FROM main.ext_storage_usage AS u
 -- name: store_repair script
 -- Make them so. The sizes first, whose triggers move the usage.
 UPDATE main.ext_storage_records
-   SET value_size_bytes = length(CAST(json(value) AS BLOB)),
-       metadata_size_bytes = length(CAST(json(metadata) AS BLOB))
- WHERE value_size_bytes <> length(CAST(json(value) AS BLOB))
-    OR metadata_size_bytes <> length(CAST(json(metadata) AS BLOB));
+   SET value_size_bytes = store_bytes(value),
+       metadata_size_bytes = store_bytes(metadata)
+ WHERE value_size_bytes IS NOT store_bytes(value)
+    OR metadata_size_bytes IS NOT store_bytes(metadata);
 DELETE FROM main.steward_store_namespaces;
 INSERT INTO main.steward_store_namespaces
 SELECT tenant, extension_install_id, namespace, count(*)
