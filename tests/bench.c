@@ -201,7 +201,57 @@ static void run_case(const Case *k) {
   "CREATE INDEX b_at ON b(at) WHERE at IS NOT NULL;"                           \
   "SELECT ttl_attach('a', 'at', '{\"unit\":\"s\"}');"
 
+/* 100,000 records in the store, and in a table with the same key that checks
+** nothing. */
+#define KEYS(n, ns)                                                            \
+  "WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i "    \
+  "< " n " - 1) INSERT INTO ext_storage_records(tenant, extension_install_id," \
+  " namespace, key, value, value_size_bytes, metadata_size_bytes)"             \
+  " SELECT 't', 'i', '" ns "', printf('k%06d', i), '\"" P50 P50 P50            \
+  "\"', 149, 2 FROM n;"
+#define STORE                                                                  \
+  "SELECT steward_setting('store_max_keys', 1000000);" KEYS(                   \
+      "100000", "n") "CREATE TABLE kv(tenant TEXT, install TEXT, namespace "   \
+                     "TEXT, key TEXT,"                                         \
+                     " value TEXT, revision INTEGER, at INTEGER,"              \
+                     " PRIMARY KEY (tenant, install, namespace, key));"        \
+                     "INSERT INTO kv SELECT tenant, extension_install_id, "    \
+                     "namespace, key, value,"                                  \
+                     " 1, 1 FROM ext_storage_records;"
+#define ANY_KEY "printf('k%06d', abs(random() % 100000))"
+#define GET "SELECT store_get('t', 'i', 'n', " ANY_KEY ")"
+#define BARE_GET                                                               \
+  "SELECT value FROM kv WHERE tenant = 't' AND install = 'i'"                  \
+  " AND namespace = 'n' AND key = " ANY_KEY
+#define PUT(ns, key)                                                           \
+  "SELECT store_put('t', 'i', '" ns "', " key ", '\"" P50 P50 P50 "\"')"
+#define UPSERT(key)                                                            \
+  "INSERT INTO kv VALUES ('t', 'i', 'n', " key ", '\"" P50 P50 P50             \
+  "\"', 1, 1) ON CONFLICT DO UPDATE SET value = excluded.value,"               \
+  " revision = revision + 1, at = excluded.at"
+
 static const Case aCase[] = {
+    {"store_get : bare SELECT, autocommit", STORE, GET, BARE_GET, 0, 50},
+    {"store_get : bare SELECT, one transaction", STORE, GET, BARE_GET, 1, 100},
+    {"store_put : bare UPSERT, autocommit", STORE, PUT("n", ANY_KEY),
+     UPSERT(ANY_KEY), 0, 20},
+    {"store_put : bare UPSERT, one transaction", STORE, PUT("n", ANY_KEY),
+     UPSERT(ANY_KEY), 1, 100},
+    {"store_put of new keys : bare UPSERT, autocommit", STORE,
+     PUT("new", "hex(randomblob(8))"), UPSERT("hex(randomblob(8))"), 0, 20},
+    {"store_put of new keys : bare UPSERT, one trans.", STORE,
+     PUT("new", "hex(randomblob(8))"), UPSERT("hex(randomblob(8))"), 1, 100},
+    {"store_put, namespace of 5,000 keys : of 5",
+     KEYS("5000", "big") KEYS("5", "small"), PUT("big", "'k000001'"),
+     PUT("small", "'k000001'"), 1, 100},
+    {"store_list of 25, page 1,000 : page 1", STORE,
+     "SELECT key, value FROM store_list('t','i','n', NULL, 'k024974', 25)",
+     "SELECT key, value FROM store_list('t','i','n', NULL, NULL, 25)", 0, 50},
+    {"store_list of 25 : bare SELECT of 25", STORE,
+     "SELECT key, value FROM store_list('t','i','n', NULL, 'k024974', 25)",
+     "SELECT key, value FROM kv WHERE tenant = 't' AND install = 'i' AND"
+     " namespace = 'n' AND key > 'k024974' ORDER BY key LIMIT 25",
+     0, 50},
     {"publish : bare insert, autocommit", BARE, PUBLISH, INSERT_BARE, 0, 20},
     {"publish : bare insert, one transaction", BARE, PUBLISH, INSERT_BARE, 1,
      100},

@@ -3,7 +3,6 @@
 DROP TRIGGER IF EXISTS ext_storage_records_after_key;
 DROP TRIGGER IF EXISTS ext_storage_records_before_key;
 DROP TRIGGER IF EXISTS ext_storage_records_after_value;
-DROP TRIGGER IF EXISTS ext_storage_records_after_size;
 DROP TRIGGER IF EXISTS ext_storage_records_after_delete;
 DROP TRIGGER IF EXISTS ext_storage_records_after_insert;
 DROP TRIGGER IF EXISTS ext_storage_records_before_insert;

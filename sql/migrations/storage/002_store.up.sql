@@ -99,7 +99,11 @@ BEGIN
   INSERT INTO ext_storage_usage(tenant, extension_install_id, bytes_used,
                                 keys_count, namespaces_count, updated_at)
   VALUES (NEW.tenant, NEW.extension_install_id,
-          NEW.value_size_bytes + NEW.metadata_size_bytes, 1, 1, NEW.updated_at)
+          iif(NEW.value_size_bytes > 0,
+              NEW.value_size_bytes + NEW.metadata_size_bytes,
+              length(CAST(json(NEW.value) AS BLOB))
+              + length(CAST(json(NEW.metadata) AS BLOB))),
+          1, 1, NEW.updated_at)
       ON CONFLICT DO UPDATE
      SET bytes_used = bytes_used + excluded.bytes_used,
          keys_count = keys_count + 1,
@@ -183,32 +187,31 @@ BEGIN
      AND namespace = OLD.namespace AND key = OLD.key;
 END;
 
-CREATE TRIGGER IF NOT EXISTS ext_storage_records_after_size
-AFTER UPDATE OF value_size_bytes, metadata_size_bytes ON ext_storage_records
-WHEN NEW.value_size_bytes + NEW.metadata_size_bytes
-     <> OLD.value_size_bytes + OLD.metadata_size_bytes
- AND NEW.tenant = OLD.tenant
- AND NEW.extension_install_id = OLD.extension_install_id
-BEGIN
-  UPDATE ext_storage_usage
-     SET bytes_used = max(0, bytes_used + NEW.value_size_bytes
-                             + NEW.metadata_size_bytes - OLD.value_size_bytes
-                             - OLD.metadata_size_bytes),
-         updated_at = max(updated_at, NEW.updated_at)
-   WHERE tenant = OLD.tenant
-     AND extension_install_id = OLD.extension_install_id;
-END;
-
--- The library gives every change its revision; a plain client does not.
+-- The library gives every change its revision and sizes; a plain client does
+-- not.
 CREATE TRIGGER IF NOT EXISTS ext_storage_records_after_value
 AFTER UPDATE OF value, metadata ON ext_storage_records
 WHEN NEW.revision = OLD.revision
+  OR NEW.value_size_bytes + NEW.metadata_size_bytes
+     <> OLD.value_size_bytes + OLD.metadata_size_bytes
 BEGIN
   UPDATE ext_storage_records
-     SET revision = OLD.revision + 1,
+     SET revision = max(revision, OLD.revision + 1),
          value_size_bytes = length(CAST(json(value) AS BLOB)),
          metadata_size_bytes = length(CAST(json(metadata) AS BLOB))
-   WHERE rowid = NEW.rowid;
+   WHERE NEW.revision = OLD.revision AND rowid = NEW.rowid;
+  UPDATE ext_storage_usage
+     SET bytes_used = max(0, bytes_used - OLD.value_size_bytes
+                             - OLD.metadata_size_bytes
+           + iif(NEW.revision > OLD.revision,
+                 NEW.value_size_bytes + NEW.metadata_size_bytes,
+                 length(CAST(json(NEW.value) AS BLOB))
+                 + length(CAST(json(NEW.metadata) AS BLOB)))),
+         updated_at = max(updated_at, NEW.updated_at)
+   WHERE NEW.tenant = OLD.tenant
+     AND NEW.extension_install_id = OLD.extension_install_id
+     AND tenant = OLD.tenant
+     AND extension_install_id = OLD.extension_install_id;
 END;
 
 -- A record that gets another key counts as removed and made again.
@@ -276,7 +279,14 @@ BEGIN
   INSERT INTO ext_storage_usage(tenant, extension_install_id, bytes_used,
                                 keys_count, namespaces_count, updated_at)
   VALUES (NEW.tenant, NEW.extension_install_id,
-          NEW.value_size_bytes + NEW.metadata_size_bytes, 1, 1, NEW.updated_at)
+          CASE WHEN NEW.tenant = OLD.tenant
+                AND NEW.extension_install_id = OLD.extension_install_id
+               THEN OLD.value_size_bytes + OLD.metadata_size_bytes
+               WHEN NEW.revision > OLD.revision
+               THEN NEW.value_size_bytes + NEW.metadata_size_bytes
+               ELSE length(CAST(json(NEW.value) AS BLOB))
+                    + length(CAST(json(NEW.metadata) AS BLOB)) END,
+          1, 1, NEW.updated_at)
       ON CONFLICT DO UPDATE
      SET bytes_used = bytes_used + excluded.bytes_used,
          keys_count = keys_count + 1,
