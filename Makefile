@@ -4,7 +4,7 @@
 # ---------------------------------------------------------------- knobs ---
 CC      ?= cc
 CFLAGS  ?= -O2 -g
-LDLIBS  ?= -lm -lpthread
+LDLIBS  ?= -lpcre2-8 -lm -lpthread
 #DEPS    = skip            # never install anything
 #DB      = my.db           # make demo: walk through a copy of this database
 #TESTS   = delivery ttl    # make test: only these files of tests/

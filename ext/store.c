@@ -428,6 +428,9 @@ i64 store_put_record(StewardCall *c, const StoreKey *k, const StorePut *o,
              &found);
   check_absent(c, k, &found, o);
   check_revision(c, k, &found, o->iIfRevision);
+  if (found.bSchema || o->iSchemaVersion >= 0) {
+    store_schema_check(c, k, o->iSchemaVersion, pValue);
+  }
   check_quota(c, k, &found, (i64)pValue->nText + meta.nText);
   iRevision = write_record(c, k, &found, pValue, &meta, iExpires);
   steward_json_free(&meta);
@@ -698,6 +701,7 @@ static i64 increment(StewardCall *c, const StoreKey *k, i64 iBy) {
     sqlite3_snprintf(sizeof(zNumber), zNumber, "%lld", iValue);
     value.zText = zNumber;
     value.nText = (int)strlen(zNumber);
+    if (found.bSchema) store_schema_check(c, k, -1, &value);
     check_quota(c, k, &found, (i64)value.nText + meta.nText);
     write_record(c, k, &found, &value, &meta, found.bLive ? found.iExpires : 0);
   }
@@ -754,5 +758,6 @@ int store_register(Steward *p) {
   if (rc == SQLITE_OK) rc = store_bulk_register(p);
   if (rc == SQLITE_OK) rc = store_limits_register(p);
   if (rc == SQLITE_OK) rc = store_verify_register(p);
+  if (rc == SQLITE_OK) rc = store_schema_register(p);
   return rc;
 }

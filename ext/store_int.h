@@ -57,6 +57,11 @@ void store_sweep_sometimes(StewardCall *c);
 int store_bulk_register(Steward *p);
 int store_verify_register(Steward *p);
 
+/* store_schema.c */
+void store_schema_check(StewardCall *c, const StoreKey *k, i64 iVersion,
+                        const StewardJson *pValue);
+int store_schema_register(Steward *p);
+
 /* store_limit.c */
 void store_limits(StewardCall *c, int bConfigured, const char *zLimits,
                   i64 *aLimit /* OUT */);

@@ -222,3 +222,39 @@ SELECT tenant, extension_install_id,
     ON CONFLICT DO UPDATE
    SET bytes_used = excluded.bytes_used, keys_count = excluded.keys_count,
        namespaces_count = excluded.namespaces_count;
+
+-- name: store_schema_active hot
+-- The schema that values of a namespace are validated by.
+SELECT schema_version, schema_document FROM main.ext_storage_schemas
+       INDEXED BY ext_storage_schemas_namespace_active_uq
+ WHERE tenant = ?1 AND extension_install_id = ?2 AND namespace = ?3
+   AND status = 'active';
+
+-- name: store_schema_version hot
+-- The one that a put has named.
+SELECT schema_version, schema_document FROM main.ext_storage_schemas
+       INDEXED BY sqlite_autoindex_ext_storage_schemas_1
+ WHERE tenant = ?1 AND extension_install_id = ?2 AND namespace = ?3
+   AND schema_version = ?4;
+
+-- name: store_schema_other
+-- Is the version another document than ?5, which no longer may change?
+SELECT 1 FROM main.ext_storage_schemas
+ WHERE tenant = ?1 AND extension_install_id = ?2 AND namespace = ?3
+   AND schema_version = ?4 AND status <> 'draft' AND schema_document <> ?5;
+
+-- name: store_schema_retire
+-- Another version than ?4 becomes the active one.
+UPDATE main.ext_storage_schemas SET status = 'deprecated', updated_at = ?5
+ WHERE tenant = ?1 AND extension_install_id = ?2 AND namespace = ?3
+   AND status = 'active' AND schema_version <> ?4;
+
+-- name: store_schema_put
+-- Write a version.
+INSERT INTO main.ext_storage_schemas(tenant, extension_install_id, namespace,
+  schema_version, schema_document, status, created_at, updated_at)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?7)
+    ON CONFLICT (tenant, extension_install_id, namespace, schema_version)
+    DO UPDATE SET schema_document = excluded.schema_document,
+                  status = excluded.status,
+                  updated_at = max(updated_at, excluded.updated_at);

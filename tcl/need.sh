@@ -49,6 +49,7 @@ compiler() {
   header stdio.h libc6-dev
   header sqlite3ext.h libsqlite3-dev
   header xxhash.h libxxhash-dev
+  header pcre2.h libpcre2-dev
   command_ tclsh tcl
 }
 
