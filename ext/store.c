@@ -522,7 +522,8 @@ static void store_put(sqlite3_context *ctx, int argc, sqlite3_value **argv) {
 ** Reading
 */
 
-/* store_get(tenant TEXT, install TEXT, namespace TEXT, key TEXT) -> JSON   plain
+/* store_get(tenant TEXT, install TEXT, namespace TEXT, key TEXT)
+**   -> JSON, the value    plain
 ** The value of a record; NULL when there is none, or it has expired.  Never
 ** writes, so it works on a read-only file and inside a read transaction.
 ** Revision, metadata and times are in store_list and store_records.  Without

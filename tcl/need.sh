@@ -62,6 +62,8 @@ look() {  # look TARGET: fill words and packages
     test|asan|coverage)
       compiler; command_ sqlite3 sqlite3; tcl_sqlite
       [ "$1" = test ] || command_ gcc gcc libc6-dev
+      [ -d /usr/share/json-schema-test-suite/tests ] ||
+        missing 'the JSON Schema test suite' json-schema-test-suite
       ;;
     check)
       compiler; command_ sqlite3 sqlite3; tcl_sqlite

@@ -9,9 +9,9 @@ static int is_null(sqlite3_value *v) {
   return v == NULL || sqlite3_value_type(v) == SQLITE_NULL;
 }
 
-/* store_records(tenant TEXT, install TEXT, namespace TEXT, key TEXT, value TEXT,
-**   revision INTEGER, metadata TEXT, expires_at INTEGER, created_at INTEGER,
-**   updated_at INTEGER)     table
+/* store_records(tenant TEXT, install TEXT, namespace TEXT, key TEXT,
+**   value TEXT, revision INTEGER, metadata TEXT, expires_at INTEGER,
+**   created_at INTEGER, updated_at INTEGER)     table
 ** Every record that has not expired; tenant and install are '' in the store of
 ** a single application.  Inserting (namespace, key, value [, tenant, install,
 ** metadata, expires_at]) puts, with all the checks of store_put, as many
@@ -137,9 +137,9 @@ static void count_list(StewardCall *c) {
 ** The records of a namespace in the binary order of their keys: those that
 ** begin with the prefix (every character stands for itself), behind key
 ** `after`, at most max_rows (100).  The last key of a page is `after` for the
-** next, which costs the same.  store_list('settings') and store_list('settings',
-** 'ui.') list the store of a single application; with `after` they are
-** store_list(NULL, NULL, 'settings', 'ui.', 'ui.theme').
+** next, which costs the same.  store_list('settings') and
+** store_list('settings', 'ui.') list the store of a single application; with
+** `after` they are store_list(NULL, NULL, 'settings', 'ui.', 'ui.theme').
 ** Set: storage
 ** Errors: "INVALID_ARGUMENT: store_list: max_rows must be within
 **   1..9223372036854775807, got 0"; VALIDATION_FAILED; NOT_INSTALLED.

@@ -5,8 +5,8 @@
 **
 **   autocommit, nothing open     STEWARD_WRITE: BEGIN IMMEDIATE .. COMMIT of
 **                                its own, so that the busy timeout works;
-**                                STEWARD_CHECK_ONE: the same; STEWARD_WRITE_ONE:
-**                                the statement alone
+**                                STEWARD_CHECK_ONE: the same;
+**                                STEWARD_WRITE_ONE: the statement alone
 **   the caller's transaction     STEWARD_WRITE: a savepoint; if nothing was
 **                                read or written yet, the write lock is taken
 **                                first, while waiting is still possible
@@ -16,9 +16,9 @@
 **                                may keep the first half of several writes
 **                                (a single-row INSERT .. VALUES(f()) does)
 **
-** STEWARD_CHECK_ONE reads, decides and writes one statement: it is atomic inside
-** any transaction, and in autocommit needs one, so that what it read still
-** holds.
+** STEWARD_CHECK_ONE reads, decides and writes one statement: it is atomic
+** inside any transaction, and in autocommit needs one, so that what it read
+** still holds.
 **
 ** A full disk, lost memory or an I/O error may have ended the caller's
 ** transaction: every error path looks at sqlite3_get_autocommit() first.
