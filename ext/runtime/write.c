@@ -56,6 +56,19 @@ static void fail_not_installed(StewardCall *c) {
                c->zSet);
 }
 
+/* Has the library steps of the set that this database has not seen? */
+static int set_is_older(StewardCall *c, const char *zSet) {
+  i64 iVersion = steward_int(c, SQL_set_version, 0, "t", zSet);
+  int i;
+  for (i = 0; i < steward_step_count && c->rc == SQLITE_OK; i++) {
+    if (strcmp(steward_steps[i].zSet, zSet) == 0 &&
+        steward_steps[i].iVersion > iVersion) {
+      return 1;
+    }
+  }
+  return 0;
+}
+
 /* A statement found no table.  Is the set missing, or was the table dropped
 ** behind the library's back?  Asked with a call of its own; 1 when c has failed
 ** with the reason. */
@@ -77,6 +90,13 @@ static int fail_no_table(StewardCall *c, const char *zTable) {
                  "table %s of set '%s' has been dropped: SELECT "
                  "migrate_up('%s') makes it again, empty",
                  zTable, zMaker, zMaker);
+  }
+  if (c->rc == SQLITE_OK && zMaker == NULL && probe.rc == SQLITE_OK &&
+      set_is_older(&probe, c->zSet)) {
+    steward_fail(c, STEWARD_NOT_INSTALLED,
+                 "set '%s' is of an older version, without table %s: SELECT "
+                 "migrate_up('%s')",
+                 c->zSet, zTable, c->zSet);
   }
   sqlite3_free(zMaker);
   sqlite3_free(probe.zErr);
