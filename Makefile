@@ -84,6 +84,10 @@ fault: $(SO) c-tests ## fail each allocation in turn
 bench: $(SO) c-tests ## measure; ratios with percentiles, and JSON
 	$(O)/tests/bench $(SO) $(BENCH)
 
+.PHONY: load
+load: need-test $(SO) ## load on the store from several processes (LOAD="--clients 4")
+	cd $(O) && STEWARD_SO=$(abspath $(SO)) tclsh $(abspath tcl/loadgen.tcl) $(LOAD)
+
 .PHONY: fixture
 fixture: need-test $(SO) ## the database of a new version, in tests/fixtures/
 	tclsh tcl/make_fixture.tcl $(SO) tests/fixtures

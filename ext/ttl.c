@@ -523,15 +523,16 @@ static void attach_policy(StewardCall *c, Policy *p, AttachOptions *o) {
 **                                                               directonly
 ** Let the rows of a table expire at the time in a column, or max_age after it;
 ** with max_rows, keep the newest so many (alone: whatever their age).  With
-** `where`, only rows that satisfy it go; ttl_sweep() deletes them, or moves them
-** to the table `target` (action archive; made when it is not there, and kept by
-** ttl_detach), or publishes each as JSON to the topic `target` (action
-** publish).  The column holds Unix seconds, milliseconds or UTC text that begins with a date ('2026-01-31 12:00:00',
-** '2026-01-31T12:00:00.000Z', mixed as you like), told by the data or option
-** unit.  NULL never expires, nor does what is no time: a column that holds such
-** is refused, later ones are counted by ttl_status.  Makes a partial index, the
-** view <table>_live, and unless on_write is 0 (or must be) a trigger by which each insert
-** removes up to two expired rows; all plain SQL.  Again: changes options.
+** `where`, only rows that satisfy it go; ttl_sweep() deletes them, or moves
+** them to the table `target` (action archive; made when it is not there, and
+** kept by ttl_detach), or publishes each as JSON to the topic `target` (action
+** publish).  The column holds Unix seconds, milliseconds or UTC text that
+** begins with a date ('2026-01-31 12:00:00', '2026-01-31T12:00:00.000Z', mixed
+** as you like), told by the data or option unit.  NULL never expires, nor does
+** what is no time: a column that holds such is refused, later ones are counted
+** by ttl_status.  Makes a partial index, the view <table>_live, and unless
+** on_write is 0 (or must be) a trigger by which each insert removes up to two
+** expired rows; all plain SQL.  Again: changes options.
 ** Set: core
 ** Errors: "INVALID_ARGUMENT: ttl_attach: cannot tell from column 'x' of 't'
 **   whether it holds Unix seconds, ..."; "INVALID_ARGUMENT: ttl_attach: column
