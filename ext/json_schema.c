@@ -20,7 +20,7 @@
 
 #include "json_schema.h"
 
-enum { DEPTH_MAX = 500 };
+enum { DEPTH_MAX = 500, STEPS_MAX = 1000000, UNIQUE_MAX = 4096 };
 
 /*************************************************************************
 ** Keywords
@@ -374,6 +374,7 @@ typedef struct Validator {
   char *zWhy; /* the first failure; owned */
   int nQuiet; /* inside anyOf and its like, where failing is no failure */
   int nDepth;
+  int nStep; /* schemas asked: anyOf in anyOf multiplies them */
 } Validator;
 
 static int fits(Validator *k, int iSchema, int iValue, const Place *pPlace);
@@ -561,6 +562,11 @@ static int fits_pattern(Validator *k, int iRule, int iValue,
 static int fits_unique(Validator *k, int iValue, const Place *pPlace) {
   const StewardJsonNode *a = k->v->aNode;
   int i, m;
+  if (a[iValue].nChild > UNIQUE_MAX) {
+    return misfit(k, pPlace,
+                  "has %d items, and uniqueItems compares %d at most",
+                  a[iValue].nChild, UNIQUE_MAX);
+  }
   for (i = iValue + 1; i < a[iValue].iEnd; i = a[i].iEnd) {
     for (m = iValue + 1; m < i; m = a[m].iEnd) {
       if (json_equal(k->c, k->v, i, k->v, m)) {
@@ -657,7 +663,12 @@ static int fits(Validator *k, int iSchema, int iValue, const Place *pPlace) {
   if (a[iSchema].eType == STEWARD_JSON_FALSE) {
     return misfit(k, pPlace, "is allowed by no schema");
   }
-  if (++k->nDepth > DEPTH_MAX) {
+  if (++k->nStep > STEPS_MAX) {
+    steward_fail(k->c, STEWARD_VALIDATION_FAILED,
+                 "the schema asks more than %d questions of this value: make "
+                 "it simpler",
+                 STEPS_MAX);
+  } else if (++k->nDepth > DEPTH_MAX) {
     steward_fail(k->c, STEWARD_VALIDATION_FAILED,
                  "the value and its schema are nested too deeply, or $ref goes "
                  "in a circle");
@@ -676,7 +687,7 @@ static int fits(Validator *k, int iSchema, int iValue, const Place *pPlace) {
 ** it. */
 int json_schema_fits(StewardCall *c, const StewardJson *pSchema,
                      const StewardJson *pValue, char **pzWhy /* OUT */) {
-  Validator validator = {c, pSchema, pValue, NULL, 0, 0};
+  Validator validator = {.c = c, .s = pSchema, .v = pValue};
   int bOk = c->rc == SQLITE_OK && fits(&validator, 0, 0, NULL);
   *pzWhy = validator.zWhy;
   return bOk;

@@ -156,3 +156,13 @@ SELECT p.table_name, p.column_name, p.unit, p.on_write, p.batch,
   FROM main.steward_policies AS p
   LEFT JOIN main.steward_policy_options AS o USING (table_name)
  ORDER BY p.table_name;
+
+-- name: ttl_status_numbers
+-- What ttl_metrics tells of policies.
+SELECT table_name, coalesce(pending, 0), deletes_total FROM ttl_status;
+
+-- name: ttl_store_pending
+-- And of the store.
+-- set: storage
+SELECT tenant || '/' || install, expired_keys FROM store_usage
+ WHERE expired_keys > 0;

@@ -556,6 +556,9 @@ int main(int argc, char **argv) {
   if (strstr("sweep", zOnly)) {
     run_sweep("sweep of 100,000 of 1,000,000 : bare DELETE", 1000000);
   }
+  if (zOnly[0] && strstr("10,000,000", zOnly)) { /* takes minutes */
+    run_sweep("sweep of 1,000,000 of 10,000,000 : bare DELETE", 10000000);
+  }
   if (strstr("wake", zOnly)) {
     run_wake("wake across processes, NORMAL", "PRAGMA synchronous=NORMAL");
     run_wake("wake across processes, FULL", "PRAGMA synchronous=FULL");

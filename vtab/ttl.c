@@ -141,7 +141,81 @@ static void status_rows(StewardCall *c, StewardRows *r, int nArg,
   steward_give(c, SQL_ttl_policies, pPolicy);
 }
 
+/*************************************************************************
+** ttl_metrics
+*/
+enum { POLICY_LABELS = 256, INSTALL_LABELS = 16 };
+
+/* FNV-1a: the same on every machine, and nothing of the name. */
+static unsigned blur(const char *z) {
+  unsigned h = 0x811c9dc5u;
+  for (; *z; z++) h = (h ^ (unsigned char)*z) * 0x01000193u;
+  return h ^ (h >> 16);
+}
+
+/* Expired records of the store, by blurred install. */
+static void store_metrics(StewardCall *c, StewardRows *r) {
+  i64 aPending[INSTALL_LABELS] = {0};
+  sqlite3_stmt *pRow;
+  int i;
+  if (!steward_installed(c, "storage")) return;
+  pRow = steward_query(c, SQL_ttl_store_pending, "");
+  while (steward_next(c, pRow)) {
+    unsigned h = blur(steward_column(c, pRow, 0)) % INSTALL_LABELS;
+    aPending[h] += sqlite3_column_int64(pRow, 1);
+  }
+  steward_give(c, SQL_ttl_store_pending, pRow);
+  for (i = 0; i < INSTALL_LABELS && c->rc == SQLITE_OK; i++) {
+    char zLabel[8];
+    sqlite3_snprintf(sizeof(zLabel), zLabel, "i%x", i);
+    steward_row(c, r, "ttl", "ttl_expired_rows_pending", zLabel, aPending[i]);
+  }
+}
+
+/* ttl_metrics(metric TEXT, label TEXT, value INTEGER)     table
+** What a collector of metrics takes: ttl_expired_rows_pending and
+** ttl_cleanup_deletes_total of each policy, whose label is p and two hex digits
+** of a hash of the table's name; and pending records of the store (set storage)
+** by installs, in 16 groups i0 to if by a hash of tenant and install.  So there
+** are few labels however many tables and tenants, and they tell no name.
+** Set: core
+** Source: seed 002, labels blurred to avoid high cardinality.
+** Example: CREATE TABLE s(id, at INTEGER);
+**   INSERT INTO s VALUES (1, 1000), (2, NULL), (3, 9999999999);
+**   SELECT ttl_attach('s', 'at', '{"unit":"s","on_write":0}'); -- 1
+**   SELECT metric, sum(value) FROM ttl_metrics WHERE label LIKE 'p%'
+**    GROUP BY 1 ORDER BY 1 DESC; -- ttl_expired_rows_pending|1
+*/
+static void metric_rows(StewardCall *c, StewardRows *r, int nArg,
+                        sqlite3_value **apArg) {
+  i64 aPending[POLICY_LABELS] = {0}, aDeletes[POLICY_LABELS] = {0};
+  char aUsed[POLICY_LABELS] = {0};
+  sqlite3_stmt *pRow;
+  int i;
+  steward_int(c, SQL_ttl_attached, 0, "t", ""); /* is the set there? */
+  pRow = steward_query(c, SQL_ttl_status_numbers, "");
+  while (steward_next(c, pRow)) {
+    unsigned h = blur(steward_column(c, pRow, 0)) % POLICY_LABELS;
+    aUsed[h] = 1;
+    aPending[h] += sqlite3_column_int64(pRow, 1);
+    aDeletes[h] += sqlite3_column_int64(pRow, 2);
+  }
+  steward_give(c, SQL_ttl_status_numbers, pRow);
+  for (i = 0; i < POLICY_LABELS && c->rc == SQLITE_OK; i++) {
+    char zLabel[8];
+    if (!aUsed[i]) continue;
+    sqlite3_snprintf(sizeof(zLabel), zLabel, "p%02x", i);
+    steward_row(c, r, "ttl", "ttl_expired_rows_pending", zLabel, aPending[i]);
+    steward_row(c, r, "ttl", "ttl_cleanup_deletes_total", zLabel, aDeletes[i]);
+  }
+  store_metrics(c, r);
+}
+
 static const StewardTable aTable[] = {
+    {.zName = "ttl_metrics",
+     .zColumns = "metric TEXT, label TEXT, value INTEGER",
+     .xRows = metric_rows,
+     .zSet = "core"},
     {.zName = "ttl_status",
      .zColumns = "table_name TEXT, column_name TEXT, unit TEXT,"
                  " on_write INTEGER, batch INTEGER, pending INTEGER,"
