@@ -17,6 +17,7 @@ PREFIX  ?= /usr/local#     # make install: below here ...
 DESTDIR ?=#                # ... inside of this staging directory
 LIBDIR  ?= $(PREFIX)/lib
 TCLDIR  ?= $(PREFIX)/lib/tcltk
+#LOAD    = --rate 0        # make load: options of tcl/loadgen.tcl
 #V       = 1               # show the compilers' command lines
 #RELEASE = bookworm        # make clean-root: suite (ubuntu ones: jammy ...)
 O       ?= build#          # where objects go; variants use build/<variant>

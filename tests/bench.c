@@ -208,7 +208,7 @@ static void run_case(const Case *k) {
   "< " n " - 1) INSERT INTO ext_storage_records(tenant, extension_install_id," \
   " namespace, key, value, value_size_bytes, metadata_size_bytes)"             \
   " SELECT 't', 'i', '" ns "', printf('k%06d', i), '\"" P50 P50 P50            \
-  "\"', 149, 2 FROM n;"
+  "\"', 152, 2 FROM n;"
 #define STORE                                                                  \
   "SELECT steward_setting('store_max_keys', 1000000);" KEYS(                   \
       "100000", "n") "CREATE TABLE kv(tenant TEXT, install TEXT, namespace "   \
