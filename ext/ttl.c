@@ -382,8 +382,8 @@ static void store_policy(StewardCall *c, const Policy *p,
   steward_run(c, SQL_ttl_store, "ttttlttll", p->info.zName, p->zColumn,
               azUnit[p->eUnit], p->zIndex, o->bOnWrite, p->zView,
               o->bOnWrite ? p->zTrigger : NULL, o->nBatch, steward_now(c->p));
-  steward_run(c, SQL_ttl_store_options, "tttttttl", p->info.zName, zAge, zRows,
-              o->zWhere, azAction[o->eAction], o->zTarget, NULL, o->nAlert);
+  steward_run(c, SQL_ttl_store_options, "ttttttl", p->info.zName, zAge, zRows,
+              o->zWhere, azAction[o->eAction], o->zTarget, o->nAlert);
 }
 
 /* Is the table attached in this way already? */

@@ -53,9 +53,9 @@ INSERT INTO main.steward_policy_options(table_name, alert_rows) VALUES (?1, ?2)
 -- Write down what the policy says beyond its column; '' is NULL.  A policy that
 -- is attached anew has not failed yet.
 INSERT INTO main.steward_policy_options(table_name, max_age, max_rows,
-  where_sql, action, target, error, alert_rows)
+  where_sql, action, target, alert_rows)
 VALUES (?1, CAST(nullif(?2, '') AS INTEGER), CAST(nullif(?3, '') AS INTEGER),
-        ?4, ?5, ?6, ?7, ?8)
+        ?4, ?5, ?6, ?7)
     ON CONFLICT (table_name) DO UPDATE
    SET max_age = excluded.max_age, max_rows = excluded.max_rows,
        where_sql = excluded.where_sql, action = excluded.action,
