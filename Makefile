@@ -4,7 +4,7 @@
 # ---------------------------------------------------------------- knobs ---
 CC      ?= cc
 CFLAGS  ?= -O2 -g
-LDLIBS  ?= -lm -lpthread
+LDLIBS  ?= -lpcre2-8 -lm -lpthread
 #DEPS    = skip            # never install anything
 #DB      = my.db           # make demo: walk through a copy of this database
 #TESTS   = delivery ttl    # make test: only these files of tests/
@@ -17,6 +17,7 @@ PREFIX  ?= /usr/local#     # make install: below here ...
 DESTDIR ?=#                # ... inside of this staging directory
 LIBDIR  ?= $(PREFIX)/lib
 TCLDIR  ?= $(PREFIX)/lib/tcltk
+#LOAD    = --rate 0        # make load: options of tcl/loadgen.tcl
 #V       = 1               # show the compilers' command lines
 #RELEASE = bookworm        # make clean-root: suite (ubuntu ones: jammy ...)
 O       ?= build#          # where objects go; variants use build/<variant>
@@ -84,6 +85,10 @@ fault: $(SO) c-tests ## fail each allocation in turn
 bench: $(SO) c-tests ## measure; ratios with percentiles, and JSON
 	$(O)/tests/bench $(SO) $(BENCH)
 	$(O)/tests/bench_delivery $(SO) $(BENCH)
+
+.PHONY: load
+load: need-test $(SO) ## load on the store from several processes (LOAD="--clients 4")
+	cd $(O) && STEWARD_SO=$(abspath $(SO)) tclsh $(abspath tcl/loadgen.tcl) $(LOAD)
 
 .PHONY: fixture
 fixture: need-test $(SO) ## the database of a new version, in tests/fixtures/

@@ -42,6 +42,31 @@ static const StewardSetting aSetting[] = {
      "how long migrations wait for another connection's write lock"},
     {"performance_retention_days", 30, 1, 36500, "days",
      "age at which performance metrics are removed"},
+    /* the store's, in the order of its enum StoreLimit */
+    {"store_max_bulk_bytes", 524288, 1, 1073741824, "bytes",
+     "values and metadata of one store_bulk_put together"},
+    {"store_max_bulk_items", 20, 1, 1000, "items",
+     "records of one store_bulk_put"},
+    {"store_max_bytes", 268435456, 0, 1099511627776LL, "bytes",
+     "values and metadata of an install together"},
+    {"store_max_key_length", 256, 1, 256, "characters", "length of a key"},
+    {"store_max_keys", 5120, 0, 1000000000, "keys",
+     "keys of a namespace of the store"},
+    {"store_max_metadata_bytes", 4096, 2, 1073741824, "bytes",
+     "metadata of a record, as minified JSON"},
+    {"store_max_namespace_length", 128, 1, 128, "characters",
+     "length of a namespace"},
+    {"store_max_namespaces", 32, 0, 1000000000, "namespaces",
+     "namespaces of an install"},
+    {"store_max_ttl", 2592000000, 1, 3153600000000LL, "ms",
+     "longest time to live of a record"},
+    {"store_max_value_bytes", 65536, 1, 1073741824, "bytes",
+     "value of a record, as minified JSON"},
+    {"store_min_ttl", 60000, 0, 3153600000000LL, "ms",
+     "shortest time to live of a record"},
+    {"store_sweep_lists", 32, 0, 1000000000, "calls",
+     "store_list calls of a connection after which its next write to the store "
+     "removes expired records; 0: no call does"},
     {"stream_log_age", 604800000, 1000, 3153600000000LL, "ms",
      "age at which entries of streaming_performance_log are removed"},
     {"vacuum_retention_days", 90, 1, 36500, "days",
@@ -54,6 +79,13 @@ int steward_setting_count(void) {
 
 const StewardSetting *steward_setting_at(int i) {
   return &aSetting[i];
+}
+
+/* Place of a setting whose name the caller knows to be one. */
+int steward_setting_index(const char *zName) {
+  int i = 0;
+  while (strcmp(aSetting[i].zName, zName)) i++;
+  return i;
 }
 
 static const StewardSetting *find_setting(StewardCall *c, const char *zName) {

@@ -602,7 +602,7 @@ static void verify_rows(StewardCall *c, const char *zSet, sqlite3_str *pList) {
 **   index y is missing; ...: mend it, or take the set down and up again";
 **   NOT_INSTALLED; NOT_FOUND for an unknown set.
 ** Source: seed 002, "Smoke-test CRUD using migration verification script".
-** Example: SELECT migrate_verify('storage'); -- 1
+** Example: SELECT migrate_verify('storage'); -- 2
 */
 static void migrate_verify(sqlite3_context *ctx, int argc,
                            sqlite3_value **argv) {

@@ -30,7 +30,9 @@ static int (*const aRegister[])(Steward *) = {
     change_tables_register, /* change index */
     ttl_register,
     ttl_tables_register, /* rows that expire */
-    delta_register,      /* overlays */
+    store_register,
+    store_tables_register, /* a key-value store */
+    delta_register,        /* overlays */
     delta_define_register,
     delta_history_register,
     delta_write_register,

@@ -156,6 +156,9 @@ struct Steward {
   StewardClock clock;
   unsigned nAppend;     /* messages published on this connection, see log.c */
   unsigned nPublish;    /* the same by delivery.c */
+  unsigned nStorePut;   /* records put, see store.c */
+  unsigned nStoreList;  /* pages listed since a sweep was asked for */
+  int bStoreSweep;      /* the next write is to remove expired records */
   int nSystable;        /* writes through systables that are under way */
   const char *zChecked; /* the set that may be written, see write.c ... */
   unsigned iChecked;    /* ... in this version of the file */
@@ -204,6 +207,7 @@ char *steward_db_path(Steward *p); /* caller frees with sqlite3_free */
 typedef enum StewardMode {
   STEWARD_READ,      /* writes nothing */
   STEWARD_WRITE_ONE, /* its write is one statement: allowed everywhere */
+  STEWARD_CHECK_ONE, /* the same, after reads that must still hold then */
   STEWARD_WRITE      /* several statements: refused in a writing statement */
 } StewardMode;
 
@@ -318,6 +322,44 @@ char *steward_str_finish(StewardCall *c, sqlite3_str *pOut);
 sqlite3_value *steward_json_scalar(StewardCall *c, const char *zJson);
 
 /*************************************************************************
+** Interface to code in json_parse.c: JSON text, minified, or as a tree
+*/
+typedef enum StewardJsonType {
+  STEWARD_JSON_NULL,
+  STEWARD_JSON_FALSE,
+  STEWARD_JSON_TRUE,
+  STEWARD_JSON_NUMBER,
+  STEWARD_JSON_STRING,
+  STEWARD_JSON_ARRAY,
+  STEWARD_JSON_OBJECT
+} StewardJsonType;
+
+typedef struct StewardJsonNode {
+  int eType;
+  int iText, nText; /* its piece of the minified text */
+  int iEnd;         /* index of the node behind it and its children */
+  int nChild;       /* elements or members */
+} StewardJsonNode;
+
+typedef struct StewardJson {
+  char *zText; /* minified, owned */
+  int nText;
+  StewardJsonNode *aNode; /* owned; [0] is the root */
+  int nNode, nAlloc;
+  int iError; /* place of the first byte that is no JSON */
+  int bDeep;  /* it was too deeply nested */
+} StewardJson;
+
+int steward_json_parse(StewardCall *c, StewardJson *pOut /* OUT */,
+                       const char *z, int n, int bTree);
+void steward_json_free(StewardJson *p);
+int steward_json_member(const StewardJson *t, int iNode, const char *zName);
+char *steward_json_text(StewardCall *c, const StewardJson *t, int iNode,
+                        int *pn /* OUT */);
+int steward_json_is(const StewardJson *t, int iNode, const char *zWord);
+int steward_json_int(const StewardJson *t, int iNode, i64 *piOut /* OUT */);
+
+/*************************************************************************
 ** Interface to code in options.c: the last, JSON, argument of verbs
 */
 typedef enum StewardOptionType {
@@ -372,6 +414,8 @@ typedef struct StewardStream {
 void steward_rows_stream(StewardRows *r, const StewardStream *pStream,
                          void *pState);
 void steward_rows_own(StewardRows *r, sqlite3_stmt *pStmt);
+void steward_rows_from(StewardCall *c, StewardRows *r, enum StewardSqlId id,
+                       sqlite3_stmt *pStmt);
 int steward_row_count(const StewardRows *r);
 void steward_row_set(StewardRows *r, int iRow, int iCol, i64 iValue);
 i64 steward_value_hash(sqlite3_value *v, i64 iSeed);
@@ -474,6 +518,7 @@ typedef struct StewardSetting {
 
 int steward_setting_count(void);
 const StewardSetting *steward_setting_at(int i);
+int steward_setting_index(const char *zName);
 i64 steward_setting_stored(StewardCall *c, const StewardSetting *pSetting);
 i64 steward_setting_value(StewardCall *c, const StewardSetting *pSetting);
 i64 steward_setting_int(StewardCall *c, const char *zName);
@@ -496,6 +541,8 @@ int delivery_register(Steward *p);
 int delivery_tables_register(Steward *p);
 int change_register(Steward *p);
 int change_tables_register(Steward *p);
+int store_register(Steward *p);
+int store_tables_register(Steward *p);
 int delta_register(Steward *p);
 int delta_tables_register(Steward *p);
 int delta_table_register(Steward *p);

@@ -17,16 +17,30 @@
 */
 #include <string.h>
 
-#include "steward_int.h"
+#include "ttl_int.h"
 
 enum { UNIT_S, UNIT_MS, UNIT_ISO };
 static const char *const azUnit[] = {"s", "ms", "iso"};
 
+enum { ACTION_DELETE, ACTION_ARCHIVE, ACTION_PUBLISH };
+static const char *const azAction[] = {"delete", "archive", "publish"};
+
 typedef struct AttachOptions {
-  i64 eUnit; /* -1: find out */
-  i64 bOnWrite;
+  i64 eUnit;    /* -1: find out */
+  i64 bOnWrite; /* -1: where that is possible */
   i64 nBatch;
+  i64 iMaxAge;  /* ms; -1: none */
+  i64 nMaxRows; /* -1: any number */
+  char *zWhere; /* owned, as zTarget */
+  i64 eAction;
+  char *zTarget; /* the table or topic */
+  i64 nAlert;
 } AttachOptions;
+
+/* With max_rows alone the column is no time of expiry. */
+static int by_time(const AttachOptions *o) {
+  return o->iMaxAge >= 0 || o->nMaxRows < 0;
+}
 
 static const StewardOption aAttachOption[] = {
     {"unit", STEWARD_OPT_WORD, offsetof(AttachOptions, eUnit), 0, 0, "s|ms|iso",
@@ -35,6 +49,20 @@ static const StewardOption aAttachOption[] = {
      NULL, "each insert removes up to two expired rows"},
     {"batch", STEWARD_OPT_INT, offsetof(AttachOptions, nBatch), 1, 100000, NULL,
      "rows that ttl_sweep removes at a time"},
+    {"max_age", STEWARD_OPT_DURATION, offsetof(AttachOptions, iMaxAge), 0,
+     3153600000000LL, NULL,
+     "rows expire so long after the time in the column; 0: at that time"},
+    {"max_rows", STEWARD_OPT_INT, offsetof(AttachOptions, nMaxRows), 1,
+     1000000000000LL, NULL,
+     "ttl_sweep keeps the newest so many; alone: whatever their age"},
+    {"where", STEWARD_OPT_TEXT, offsetof(AttachOptions, zWhere), 0, 0, NULL,
+     "SQL that a row must satisfy to be removed, over its own columns"},
+    {"action", STEWARD_OPT_WORD, offsetof(AttachOptions, eAction), 0, 0,
+     "delete|archive|publish", "what ttl_sweep does with a row that goes"},
+    {"target", STEWARD_OPT_TEXT, offsetof(AttachOptions, zTarget), 0, 0, NULL,
+     "the table of archive, the topic of publish"},
+    {"alert_rows", STEWARD_OPT_INT, offsetof(AttachOptions, nAlert), 0,
+     1000000000, NULL, "rows due from which ttl_status raises its alert"},
 };
 
 /* A policy: what the caller asked for, and what was found. */
@@ -43,12 +71,14 @@ typedef struct Policy {
   const char *zColumn; /* as the schema spells it */
   int eUnit;
   char *zTime;                     /* SQL of a row's time, see ttl_time_sql() */
+  char *zAnd;                      /* " AND (<option where>)", or "" */
   char *zIndex, *zView, *zTrigger; /* names of what is made */
 } Policy;
 
 static void policy_free(Policy *p) {
   steward_table_info_free(&p->info);
   sqlite3_free(p->zTime);
+  sqlite3_free(p->zAnd);
   sqlite3_free(p->zIndex);
   sqlite3_free(p->zView);
   sqlite3_free(p->zTrigger);
@@ -204,24 +234,27 @@ static void find_unit(StewardCall *c, Policy *p, i64 eWanted) {
 ** What is put on the table
 */
 
-/* The SQL of the present time as the column writes it: the clock pinned in the
-** database, else the real one.  Caller frees. */
-static char *now_sql(StewardCall *c, const Policy *p) {
+/* The SQL of the present time, less max_age, as the column writes it: the clock
+** pinned in the database, else the real one.  Caller frees. */
+static char *now_sql(StewardCall *c, const Policy *p, i64 iAge) {
   static const char zClock[] =
       "(SELECT value FROM steward_config WHERE name = 'clock')";
   if (p->eUnit == UNIT_S) {
-    return steward_mprintf(c, "coalesce(%s / 1000, unixepoch())", zClock);
+    return steward_mprintf(c, "(coalesce(%s / 1000, unixepoch()) - %lld)",
+                           zClock, iAge / 1000);
   }
   if (p->eUnit == UNIT_MS) {
     return steward_mprintf(
         c,
-        "coalesce(%s, CAST(round((julianday('now') - 2440587.5) * 86400000)"
-        " AS INTEGER))",
-        zClock);
+        "(coalesce(%s, CAST(round((julianday('now') - 2440587.5) * 86400000)"
+        " AS INTEGER)) - %lld)",
+        zClock, iAge);
   }
   return steward_mprintf(
-      c, "coalesce(julianday(%s / 1000.0, 'unixepoch'), julianday('now'))",
-      zClock);
+      c,
+      "(coalesce(julianday(%s / 1000.0, 'unixepoch'), julianday('now'))"
+      " - %lld / 86400000.0)",
+      zClock, iAge);
 }
 
 /* `("a", "b") IS NOT (NEW."a", NEW."b")`-like: not the row being inserted. */
@@ -259,13 +292,14 @@ static void make_trigger(StewardCall *c, const Policy *p, const char *zNow) {
   if (c->rc == SQLITE_OK) {
     zDelete = steward_mprintf(c,
                               "DELETE FROM \"%w\" WHERE (%s) = (SELECT %s FROM"
-                              " \"%w\" WHERE %s AND %s ORDER BY %s LIMIT 1);",
-                              zTable, zKey, zKey, zTable, zDue, zNot, p->zTime);
+                              " \"%w\" WHERE %s%s AND %s ORDER BY %s LIMIT 1);",
+                              zTable, zKey, zKey, zTable, zDue, p->zAnd, zNot,
+                              p->zTime);
     steward_exec(c,
                  "CREATE TRIGGER main.\"%w\" AFTER INSERT ON \"%w\""
-                 " WHEN EXISTS (SELECT 1 FROM \"%w\" WHERE %s)"
+                 " WHEN EXISTS (SELECT 1 FROM \"%w\" WHERE %s%s)"
                  " BEGIN %s %s END",
-                 p->zTrigger, zTable, zTable, zDue, zDelete, zDelete);
+                 p->zTrigger, zTable, zTable, zDue, p->zAnd, zDelete, zDelete);
   }
   sqlite3_free(zKey);
   sqlite3_free(zNot);
@@ -287,22 +321,45 @@ static void check_on_write(StewardCall *c, const Policy *p) {
   sqlite3_free(zWhy);
 }
 
-static void make_objects(StewardCall *c, Policy *p, int bOnWrite) {
-  char *zNow = now_sql(c, p);
+/* The view of the rows that stay: those with a later time, those among the
+** newest, those that are not meant. */
+static void make_view(StewardCall *c, const Policy *p, const AttachOptions *o,
+                      const char *zNow) {
+  sqlite3_str *pSql = sqlite3_str_new(c->db);
+  const char *zTime = p->zTime;
+  sqlite3_str_appendf(pSql,
+                      "CREATE VIEW main.\"%w\" AS SELECT * FROM \"%w\" WHERE "
+                      "/* steward_ttl */ %s IS NULL",
+                      p->zView, p->info.zName, zTime);
+  if (o->zWhere)
+    sqlite3_str_appendf(pSql, " OR NOT coalesce((%s\n), 0)", o->zWhere);
+  sqlite3_str_appendall(pSql, " OR (1");
+  if (by_time(o)) sqlite3_str_appendf(pSql, " AND %s > %s", zTime, zNow);
+  if (o->nMaxRows >= 0) {
+    sqlite3_str_appendf(pSql,
+                        " AND %s >= coalesce((SELECT %s FROM \"%w\" WHERE"
+                        " \"%w\" IS NOT NULL%s ORDER BY %s DESC LIMIT 1"
+                        " OFFSET %lld), %s)",
+                        zTime, zTime, p->info.zName, p->zColumn, p->zAnd, zTime,
+                        o->nMaxRows - 1, zTime);
+  }
+  sqlite3_str_appendall(pSql, ")");
+  steward_exec(c, "%z", steward_str_finish(c, pSql));
+}
+
+static void make_objects(StewardCall *c, Policy *p, const AttachOptions *o) {
+  char *zNow = now_sql(c, p, o->iMaxAge > 0 ? o->iMaxAge : 0);
   check_free(c, p->zIndex);
   check_free(c, p->zView);
   check_free(c, p->zTrigger);
   if (c->rc == SQLITE_OK) {
     steward_exec(c,
                  "CREATE INDEX main.\"%w\" ON \"%w\"(%s)"
-                 " WHERE \"%w\" IS NOT NULL",
-                 p->zIndex, p->info.zName, p->zTime, p->zColumn);
-    steward_exec(c,
-                 "CREATE VIEW main.\"%w\" AS SELECT * FROM \"%w\""
-                 " WHERE %s IS NULL OR %s > %s",
-                 p->zView, p->info.zName, p->zTime, p->zTime, zNow);
+                 " WHERE \"%w\" IS NOT NULL%s",
+                 p->zIndex, p->info.zName, p->zTime, p->zColumn, p->zAnd);
   }
-  if (bOnWrite) make_trigger(c, p, zNow);
+  if (c->rc == SQLITE_OK) make_view(c, p, o, zNow);
+  if (o->bOnWrite) make_trigger(c, p, zNow);
   sqlite3_free(zNow);
 }
 
@@ -315,24 +372,142 @@ static void drop_objects(StewardCall *c, const char *zTable) {
 
 static void store_policy(StewardCall *c, const Policy *p,
                          const AttachOptions *o) {
+  char zAge[24] = "", zRows[24] = "";
+  if (o->iMaxAge >= 0) {
+    sqlite3_snprintf(sizeof(zAge), zAge, "%lld", o->iMaxAge);
+  }
+  if (o->nMaxRows >= 0) {
+    sqlite3_snprintf(sizeof(zRows), zRows, "%lld", o->nMaxRows);
+  }
   steward_run(c, SQL_ttl_store, "ttttlttll", p->info.zName, p->zColumn,
               azUnit[p->eUnit], p->zIndex, o->bOnWrite, p->zView,
               o->bOnWrite ? p->zTrigger : NULL, o->nBatch, steward_now(c->p));
+  steward_run(c, SQL_ttl_store_options, "ttttttl", p->info.zName, zAge, zRows,
+              o->zWhere, azAction[o->eAction], o->zTarget, o->nAlert);
+}
+
+/* Is the table attached in this way already? */
+static int is_same(StewardCall *c, const Policy *p, const AttachOptions *o) {
+  return c->rc == SQLITE_OK &&
+         steward_int(c, SQL_ttl_same, 0, "tttlllttt", p->info.zName, p->zColumn,
+                     azUnit[p->eUnit], o->bOnWrite, o->iMaxAge, o->nMaxRows,
+                     o->zWhere, azAction[o->eAction], o->zTarget);
+}
+
+/*************************************************************************
+** Options
+*/
+
+/* The predicate must be one expression over the table. */
+static void check_where(StewardCall *c, const Policy *p, const char *zWhere) {
+  char *zSql;
+  const char *zTail = NULL;
+  sqlite3_stmt *pStmt = NULL;
+  int rc;
+  if (c->rc || zWhere == NULL) return;
+  zSql = steward_mprintf(c, "SELECT 1 FROM main.\"%w\" WHERE (%s\n)",
+                         p->info.zName, zWhere);
+  if (zSql == NULL) return;
+  rc = sqlite3_prepare_v2(c->db, zSql, -1, &pStmt, &zTail);
+  if ((rc & 0xff) == SQLITE_NOMEM) {
+    steward_fail_nomem(c);
+  } else if (rc) {
+    steward_fail(c, STEWARD_INVALID_ARGUMENT,
+                 "option where is no condition over table '%s': %s",
+                 p->info.zName, sqlite3_errmsg(c->db));
+  } else if (zTail[0] || sqlite3_bind_parameter_count(pStmt) > 0) {
+    steward_fail(c, STEWARD_INVALID_ARGUMENT,
+                 "option where must be one condition without parameters, got "
+                 "%.100s",
+                 zWhere);
+  }
+  sqlite3_finalize(pStmt);
+  sqlite3_free(zSql);
+}
+
+/* The table that rows are moved to: one like this is made when there is
+** none. */
+static void check_archive(StewardCall *c, const Policy *p,
+                          const char *zTarget) {
+  StewardTableInfo info;
+  int i;
+  if (sqlite3_stricmp(zTarget, p->info.zName) == 0) {
+    steward_fail(c, STEWARD_INVALID_ARGUMENT,
+                 "table '%s' cannot be its own archive: name another", zTarget);
+  }
+  if (c->rc) return;
+  if (!steward_int(c, SQL_introspect_object, 0, "t", zTarget)) {
+    steward_exec(c,
+                 "CREATE TABLE main.\"%w\" AS SELECT * FROM main.\"%w\""
+                 " WHERE 0",
+                 zTarget, p->info.zName);
+  }
+  steward_table_info(c, zTarget, &info);
+  for (i = 0; c->rc == SQLITE_OK && i < p->info.nCol; i++) {
+    if (!p->info.aCol[i].bHidden) {
+      steward_require_column(c, &info, p->info.aCol[i].zName);
+    }
+  }
+  steward_table_info_free(&info);
+}
+
+static void check_action(StewardCall *c, const Policy *p,
+                         const AttachOptions *o) {
+  enum { PUBLISH_COLUMNS = 60 }; /* json_object() takes 127 arguments */
+  if (c->rc) return;
+  if ((o->eAction != ACTION_DELETE) != (o->zTarget && o->zTarget[0])) {
+    steward_fail(c, STEWARD_INVALID_ARGUMENT,
+                 o->eAction == ACTION_DELETE
+                     ? "option target is for the actions archive and publish: "
+                       "say which"
+                     : "action %s needs option target: %s",
+                 azAction[o->eAction],
+                 o->eAction == ACTION_ARCHIVE ? "the table to move rows to"
+                                              : "the topic to publish rows to");
+  } else if (o->eAction != ACTION_DELETE && o->bOnWrite) {
+    steward_fail(c, STEWARD_UNSUPPORTED,
+                 "action %s could make an INSERT into '%s' fail: attach with "
+                 "{\"on_write\":0} and call ttl_sweep('%s')",
+                 azAction[o->eAction], p->info.zName, p->info.zName);
+  } else if (o->eAction == ACTION_ARCHIVE) {
+    check_archive(c, p, o->zTarget);
+  } else if (o->eAction == ACTION_PUBLISH && p->info.nCol > PUBLISH_COLUMNS) {
+    steward_fail(c, STEWARD_UNSUPPORTED,
+                 "action publish takes tables of at most %d columns, '%s' has "
+                 "%d: use archive",
+                 PUBLISH_COLUMNS, p->info.zName, p->info.nCol);
+  }
 }
 
 /*************************************************************************
 ** The verbs
 */
 
-static void attach_policy(StewardCall *c, Policy *p, const AttachOptions *o) {
+/* What was not said. */
+static void settle_options(AttachOptions *o) {
+  if (o->nAlert < 0) o->nAlert = 1000;
+  if (o->bOnWrite < 0) o->bOnWrite = o->eAction == ACTION_DELETE && by_time(o);
+}
+
+static void attach_policy(StewardCall *c, Policy *p, AttachOptions *o) {
   i64 eUnit = steward_int(c, SQL_ttl_unit, -1, "tt", p->info.zName, p->zColumn);
+  settle_options(o);
   find_unit(c, p, o->eUnit >= 0 ? o->eUnit : eUnit);
+  p->zAnd = o->zWhere ? steward_mprintf(c, " AND (%s\n)", o->zWhere)
+                      : steward_mprintf(c, "");
+  check_where(c, p, o->zWhere);
+  check_action(c, p, o);
+  if (o->bOnWrite && !by_time(o)) {
+    steward_fail(c, STEWARD_UNSUPPORTED,
+                 "counting rows at every INSERT into '%s' would cost too much: "
+                 "attach with {\"on_write\":0} and call ttl_sweep('%s')",
+                 p->info.zName, p->info.zName);
+  }
   if (o->bOnWrite) check_on_write(c, p);
-  if (c->rc == SQLITE_OK &&
-      steward_int(c, SQL_ttl_same, 0, "tttl", p->info.zName, p->zColumn,
-                  azUnit[p->eUnit], o->bOnWrite) &&
+  if (is_same(c, p, o) &&
       steward_int(c, SQL_ttl_intact, 0, "t", p->info.zName)) {
     steward_run(c, SQL_ttl_set_batch, "tl", p->info.zName, o->nBatch);
+    steward_run(c, SQL_ttl_set_alert, "tl", p->info.zName, o->nAlert);
     return;
   }
   check_values(c, p);
@@ -341,26 +516,32 @@ static void attach_policy(StewardCall *c, Policy *p, const AttachOptions *o) {
   p->zTrigger = steward_mprintf(c, "steward_ttl_%s_sweep", p->info.zName);
   if (c->rc) return;
   drop_objects(c, p->info.zName);
-  make_objects(c, p, (int)o->bOnWrite);
+  make_objects(c, p, o);
   store_policy(c, p, o);
 }
 
 /* ttl_attach(table TEXT, column TEXT [, options JSON]) -> INTEGER, always 1
 **                                                               directonly
-** Let the rows of a table expire at the time in a column: Unix seconds,
-** milliseconds or UTC text that begins with a date ('2026-01-31 12:00:00',
-** '2026-01-31T12:00:00.000Z', mixed as you like), told by the data or option
-** unit.  NULL never expires, nor does what is no time: a column that holds such
-** is refused, later ones are counted by ttl_status.  Makes a partial index, the
-** view <table>_live, and unless on_write is 0 a trigger by which each insert
-** removes up to two expired rows; all plain SQL.  Again: changes options.
+** Let the rows of a table expire at the time in a column, or max_age after it;
+** with max_rows, keep the newest so many (alone: whatever their age).  With
+** `where`, only rows that satisfy it go; ttl_sweep() deletes them, or moves
+** them to the table `target` (action archive; made when it is not there, and
+** kept by ttl_detach), or publishes each as JSON to the topic `target` (action
+** publish).  The column holds Unix seconds, milliseconds or UTC text that
+** begins with a date ('2026-01-31 12:00:00', '2026-01-31T12:00:00.000Z', mixed
+** as you like), told by the data or option unit.  NULL never expires, nor does
+** what is no time: a column that holds such is refused, later ones are counted
+** by ttl_status.  Makes a partial index, the view <table>_live, and unless
+** on_write is 0 (or must be) a trigger by which each insert removes up to two
+** expired rows; all plain SQL.  Again: changes options.
 ** Set: core
 ** Errors: "INVALID_ARGUMENT: ttl_attach: cannot tell from column 'x' of 't'
 **   whether it holds Unix seconds, ..."; "INVALID_ARGUMENT: ttl_attach: column
 **   'x' of 't' holds 'soon', which is no time of unit 'iso' and would never
 **   expire: change it, or set it to NULL"; INVALID_ARGUMENT, too, when the
 **   values look like another unit; NOT_FOUND for a table or column;
-**   UNSUPPORTED where a foreign key or DELETE trigger makes on_write unsafe;
+**   UNSUPPORTED where a foreign key, a DELETE trigger or the action makes
+**   on_write unsafe, and for max_rows, which ttl_sweep alone keeps;
 **   CONFLICT when a name that it needs is taken.
 ** Source: seed 002, TTL cleanup.
 ** Example: CREATE TABLE sessions(id INTEGER PRIMARY KEY, expires_at INTEGER);
@@ -370,7 +551,7 @@ static void attach_policy(StewardCall *c, Policy *p, const AttachOptions *o) {
 static void ttl_attach(sqlite3_context *ctx, int argc, sqlite3_value **argv) {
   StewardCall c;
   Policy policy;
-  AttachOptions options = {-1, 1, 500};
+  AttachOptions options = {-1, -1, 500, -1, -1, NULL, ACTION_DELETE, NULL, -1};
   const char *zTable, *zColumn;
   int iCol;
   memset(&policy, 0, sizeof(policy));
@@ -395,10 +576,11 @@ static void ttl_attach(sqlite3_context *ctx, int argc, sqlite3_value **argv) {
     attach_policy(&c, &policy, &options);
   }
   policy_free(&policy);
+  steward_options_free(aAttachOption, ArraySize(aAttachOption), &options);
   if (steward_close(&c) == SQLITE_OK) sqlite3_result_int(ctx, 1);
 }
 
-static void fail_not_attached(StewardCall *c, const char *zTable) {
+void ttl_fail_not_attached(StewardCall *c, const char *zTable) {
   steward_fail(c, STEWARD_NOT_FOUND,
                "table '%s' has no expiry policy: SELECT table_name FROM "
                "ttl_status lists those that have",
@@ -421,188 +603,12 @@ static void ttl_detach(sqlite3_context *ctx, int argc, sqlite3_value **argv) {
   steward_open(&c, ctx, "ttl_detach", "core", STEWARD_WRITE);
   zTable = steward_arg_text(&c, argv[0], "table", 1000);
   if (c.rc == SQLITE_OK && !steward_int(&c, SQL_ttl_attached, 0, "t", zTable)) {
-    fail_not_attached(&c, zTable);
+    ttl_fail_not_attached(&c, zTable);
   }
   if (c.rc == SQLITE_OK) drop_objects(&c, zTable);
   steward_run(&c, SQL_ttl_forget, "t", zTable);
+  steward_run(&c, SQL_ttl_forget_options, "t", zTable);
   if (steward_close(&c) == SQLITE_OK) sqlite3_result_int(ctx, 1);
-}
-
-typedef struct SweepOptions {
-  i64 nMaxRows;
-  i64 iBudget;
-} SweepOptions;
-
-static const StewardOption aSweepOption[] = {
-    {"max_rows", STEWARD_OPT_INT, offsetof(SweepOptions, nMaxRows), 1,
-     1000000000, NULL, "most rows to remove in one call"},
-    {"budget", STEWARD_OPT_DURATION, offsetof(SweepOptions, iBudget), 1,
-     3600000, NULL, "how long one call may take before it stops"},
-};
-
-/* The call failed over what the table is or does: say whose, and that the other
-** tables are swept once this one is out of the way. */
-static void fail_in_table(StewardCall *c, const char *zTable) {
-  int eKind = c->rc & 0xff;
-  if ((eKind != SQLITE_ERROR && eKind != SQLITE_CONSTRAINT) || !c->zErr) return;
-  c->zErr = sqlite3_mprintf(
-      "%z: mend table '%s' and attach it anew, or SELECT ttl_detach(%Q)",
-      c->zErr, zTable, zTable);
-  if (c->zErr == NULL) c->rc = SQLITE_NOMEM;
-}
-
-/* The DELETE of one batch of what is due, its limit still to be bound. */
-static sqlite3_stmt *prepare_sweep(StewardCall *c, const StewardTableInfo *p,
-                                   sqlite3_stmt *pPolicy) {
-  const char *zColumn = steward_column(c, pPolicy, 0);
-  const char *zUnit = steward_column(c, pPolicy, 3);
-  sqlite3_stmt *pDelete = NULL;
-  char *zKey, *zTime, *zDue;
-  steward_require_column(c, p, zColumn); /* it may have been renamed */
-  if (!steward_int(c, SQL_ttl_intact, 0, "t", p->zName)) {
-    steward_fail(c, STEWARD_CONFLICT,
-                 "what ttl_attach() made on table '%s' is gone, or on another "
-                 "column",
-                 p->zName);
-  }
-  zKey = steward_key_list(c, p, "");
-  zTime = ttl_time_sql(c, zColumn, zUnit);
-  zDue = ttl_due_sql(c, zColumn, zUnit, "?1");
-  if (c->rc == SQLITE_OK) {
-    pDelete = steward_prepare(c,
-                              "DELETE FROM main.\"%w\" WHERE (%s) IN"
-                              " (SELECT %s FROM main.\"%w\" WHERE %s"
-                              " ORDER BY %s LIMIT ?2)",
-                              p->zName, zKey, zKey, p->zName, zDue, zTime);
-  }
-  if (pDelete) {
-    sqlite3_bind_value(pDelete, 1, sqlite3_column_value(pPolicy, 2));
-  }
-  sqlite3_free(zKey);
-  sqlite3_free(zTime);
-  sqlite3_free(zDue);
-  return pDelete;
-}
-
-/* Run it until nothing more is due or a limit is reached; rows removed. */
-static i64 run_sweep(StewardCall *c, sqlite3_stmt *pDelete, i64 nBatch,
-                     i64 nMaxRows, i64 iDeadlineUs, int *pbAll /* OUT */) {
-  i64 nRemoved = 0, nHere;
-  do {
-    i64 nLeft = nMaxRows - nRemoved;
-    if (pDelete == NULL || c->rc) break;
-    sqlite3_bind_int64(pDelete, 2, nLeft < nBatch ? nLeft : nBatch);
-    while (steward_next(c, pDelete)) {
-    }
-    sqlite3_reset(pDelete);
-    nHere = sqlite3_changes(c->db);
-    nRemoved += nHere;
-    *pbAll = nHere < (nLeft < nBatch ? nLeft : nBatch);
-  } while (!*pbAll && nRemoved < nMaxRows &&
-           steward_monotonic_us() < iDeadlineUs);
-  return nRemoved;
-}
-
-/* When all that was due has gone, nothing may be due any more. */
-static void check_gone(StewardCall *c, const StewardTableInfo *p,
-                       sqlite3_stmt *pPolicy) {
-  sqlite3_stmt *pDue = NULL;
-  char *zDue = ttl_due_sql(c, steward_column(c, pPolicy, 0),
-                           steward_column(c, pPolicy, 3), "?1");
-  if (zDue) {
-    pDue = steward_prepare(c, "SELECT 1 FROM main.\"%w\" WHERE %s LIMIT 1",
-                           p->zName, zDue);
-  }
-  if (pDue) sqlite3_bind_value(pDue, 1, sqlite3_column_value(pPolicy, 2));
-  if (steward_next(c, pDue)) {
-    steward_fail(c, STEWARD_CONFLICT,
-                 "rows of table '%s' are due and stay, because a trigger "
-                 "ignores their deletion",
-                 p->zName);
-  }
-  sqlite3_finalize(pDue);
-  sqlite3_free(zDue);
-}
-
-/* Remove expired rows of one table, batch by batch; how many. */
-static i64 sweep_table(StewardCall *c, const char *zTable, i64 nMaxRows,
-                       i64 iDeadlineUs) {
-  StewardTableInfo info;
-  i64 nRemoved = 0, iStart = steward_monotonic_us();
-  int bAll = 0;
-  sqlite3_stmt *pPolicy =
-      steward_query(c, SQL_ttl_policy, "tl", zTable, steward_now(c->p));
-  memset(&info, 0, sizeof(info));
-  if (steward_next(c, pPolicy)) {
-    sqlite3_stmt *pDelete = NULL;
-    steward_table_info(c, zTable, &info);
-    if (c->rc == SQLITE_OK) pDelete = prepare_sweep(c, &info, pPolicy);
-    nRemoved = run_sweep(c, pDelete, sqlite3_column_int64(pPolicy, 1), nMaxRows,
-                         iDeadlineUs, &bAll);
-    sqlite3_finalize(pDelete);
-    if (bAll) check_gone(c, &info, pPolicy);
-    fail_in_table(c, zTable);
-  } else if (c->rc == SQLITE_OK) {
-    fail_not_attached(c, zTable);
-  }
-  steward_give(c, SQL_ttl_policy, pPolicy);
-  steward_run(c, SQL_ttl_swept, "tlll", zTable, nRemoved, steward_now(c->p),
-              (steward_monotonic_us() - iStart) / 1000);
-  steward_count(c, "ttl_cleanup_deletes_total", nRemoved);
-  steward_table_info_free(&info);
-  return nRemoved;
-}
-
-/* Sweep every attached table while the limits last. */
-static i64 sweep_all(StewardCall *c, i64 nMaxRows, i64 iDeadlineUs) {
-  char *zTables = steward_text(c, SQL_ttl_tables, "");
-  sqlite3_stmt *pName = steward_query(c, SQL_migrate_each, "t", zTables);
-  i64 nRemoved = 0;
-  while (nRemoved < nMaxRows && steward_monotonic_us() < iDeadlineUs &&
-         steward_next(c, pName)) {
-    nRemoved += sweep_table(c, steward_column(c, pName, 0), nMaxRows - nRemoved,
-                            iDeadlineUs);
-  }
-  steward_give(c, SQL_migrate_each, pName);
-  sqlite3_free(zTables);
-  return nRemoved;
-}
-
-/* ttl_sweep([table TEXT [, options JSON]]) -> INTEGER, rows removed  directonly
-** Remove expired rows, of one table or (NULL or nothing given) of all attached
-** ones, oldest first, in one transaction of at most max_rows (10000) rows and
-** about `budget` (50 ms).  When it returns max_rows or ran out of budget, more
-** may be due: call it again.  The application's own triggers and cascades run.
-** A table that is gone, or whose triggers or foreign keys object, fails the
-** call by its name, and nothing is removed anywhere.
-** Set: core
-** Errors: "NOT_FOUND: ttl_sweep: table 't' has no expiry policy: ..."; "...:
-**   mend table 't' and attach it anew, or SELECT ttl_detach('t')"; BUSY.
-** Source: seed 002, opportunistic TTL cleanup.
-** Example: CREATE TABLE s(id, at INTEGER);
-**   INSERT INTO s VALUES (1, 1000), (2, NULL), (3, 9999999999);
-**   SELECT ttl_attach('s', 'at', '{"unit":"s"}'); -- 1
-**   SELECT ttl_sweep('s'); -- 1
-**   SELECT group_concat(id) FROM s; -- 2,3
-*/
-static void ttl_sweep(sqlite3_context *ctx, int argc, sqlite3_value **argv) {
-  StewardCall c;
-  SweepOptions options = {10000, 50};
-  int bAll = argc == 0 || sqlite3_value_type(argv[0]) == SQLITE_NULL;
-  const char *zTable = NULL;
-  i64 nRemoved = 0, iDeadlineUs;
-  steward_open(&c, ctx, "ttl_sweep", "core", STEWARD_WRITE);
-  if (!bAll) zTable = steward_arg_text(&c, argv[0], "table", 1000);
-  if (argc > 1) {
-    steward_options(&c, argv[1], aSweepOption, ArraySize(aSweepOption),
-                    &options);
-  }
-  iDeadlineUs = steward_monotonic_us() + options.iBudget * 1000;
-  if (c.rc == SQLITE_OK) {
-    nRemoved = bAll ? sweep_all(&c, options.nMaxRows, iDeadlineUs)
-                    : sweep_table(&c, zTable, options.nMaxRows, iDeadlineUs);
-  }
-  if (steward_close(&c) == SQLITE_OK) sqlite3_result_int64(ctx, nRemoved);
 }
 
 /* ttl_at(duration) -> INTEGER, Unix ms    plain
@@ -669,13 +675,13 @@ static const StewardFunc aFunc[] = {
     {"ttl_attach", 2, 3, STEWARD_DIRECTONLY, ttl_attach, aAttachOption,
      ArraySize(aAttachOption)},
     {"ttl_detach", 1, 1, STEWARD_DIRECTONLY, ttl_detach, NULL, 0},
-    {"ttl_sweep", 0, 2, STEWARD_DIRECTONLY, ttl_sweep, aSweepOption,
-     ArraySize(aSweepOption)},
     {"ttl_at", 1, 1, STEWARD_PLAIN, ttl_at, NULL, 0},
     {"ttl_expired", 1, 1, STEWARD_PLAIN, ttl_expired, NULL, 0},
     {"ttl_remaining", 1, 1, STEWARD_PLAIN, ttl_remaining, NULL, 0},
 };
 
 int ttl_register(Steward *p) {
-  return steward_register_functions(p, aFunc, ArraySize(aFunc));
+  int rc = steward_register_functions(p, aFunc, ArraySize(aFunc));
+  if (rc == SQLITE_OK) rc = ttl_sweep_register(p);
+  return rc;
 }

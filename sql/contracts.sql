@@ -192,8 +192,8 @@ SELECT count(*)
 -- set: storage
 SELECT count(*)
   FROM ext_storage_records
- WHERE value_size_bytes <> length(CAST(json(value) AS BLOB))
-    OR metadata_size_bytes <> length(CAST(json(metadata) AS BLOB));
+ WHERE value_size_bytes IS NOT store_bytes(value)
+    OR metadata_size_bytes IS NOT store_bytes(metadata);
 
 -- name: contract_storage_times
 -- Records and schemas that were changed before they were made.

@@ -208,6 +208,6 @@ SELECT json_group_array(set_name)
 SELECT value FROM json_each(coalesce(?1, '[]'));
 
 -- name: migrate_policies
--- Is any table attached to an expiry policy?
+-- Is any table attached to an expiry policy, other than by a step?
 -- set: core
-SELECT EXISTS (SELECT 1 FROM main.steward_policies);
+SELECT EXISTS (SELECT 1 FROM main.steward_policies WHERE made <> '[]');

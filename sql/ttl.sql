@@ -29,26 +29,66 @@ SELECT CASE unit WHEN 's' THEN 0 WHEN 'ms' THEN 1 ELSE 2 END
 
 -- name: ttl_same
 -- Is the table attached in this way already?
-SELECT 1 FROM main.steward_policies
- WHERE table_name = ?1 AND column_name = ?2 AND unit = ?3 AND on_write = ?4;
+SELECT 1 FROM main.steward_policies AS p
+  LEFT JOIN main.steward_policy_options AS o USING (table_name)
+ WHERE p.table_name = ?1 AND p.column_name = ?2 AND p.unit = ?3
+   AND p.on_write = ?4 AND coalesce(o.max_age, -1) = ?5
+   AND coalesce(o.max_rows, -1) = ?6 AND o.where_sql IS ?7
+   AND coalesce(o.action, 'delete') = ?8 AND o.target IS ?9;
 
 -- name: ttl_intact
--- Is what ttl_attach made on table ?1 there still, and on its column?
+-- Is what ttl_attach made on table ?1 there still, and on its column?  ([] is a
+-- policy of the library's own, on what a step made.)
 SELECT 1
-  FROM main.steward_policies AS p, main.sqlite_schema AS i
+  FROM main.steward_policies AS p
  WHERE p.table_name = ?1
-   AND i.type = 'index' AND i.tbl_name = p.table_name COLLATE NOCASE
-   AND EXISTS (SELECT 1 FROM json_each(p.made) AS j
-                WHERE json_extract(j.value, '$[1]') = i.name)
-   AND instr(i.sql, printf('WHERE "%w" IS NOT NULL', p.column_name))
+   AND (p.made = '[]'
+     OR EXISTS (
+       SELECT 1 FROM json_each(p.made) AS j, main.sqlite_schema AS i
+        WHERE i.type = 'index' AND i.name = json_extract(j.value, '$[1]')
+          AND i.tbl_name = p.table_name COLLATE NOCASE
+          AND instr(i.sql, printf('WHERE "%w" IS NOT NULL', p.column_name))))
    AND (p.on_write = 0
-     OR EXISTS (SELECT 1 FROM json_each(p.made) AS j, main.sqlite_schema AS t
-                 WHERE t.type = 'trigger' AND t.tbl_name = i.tbl_name
-                   AND json_extract(j.value, '$[1]') = t.name));
+     OR EXISTS (
+       SELECT 1 FROM json_each(p.made) AS j, main.sqlite_schema AS t
+        WHERE t.type = 'trigger' AND t.name = json_extract(j.value, '$[1]')
+          AND t.tbl_name = p.table_name COLLATE NOCASE));
 
 -- name: ttl_set_batch
 -- Change only the batch.
 UPDATE main.steward_policies SET batch = ?2 WHERE table_name = ?1;
+
+-- name: ttl_set_alert
+-- Change only the threshold.
+INSERT INTO main.steward_policy_options(table_name, alert_rows) VALUES (?1, ?2)
+    ON CONFLICT (table_name) DO UPDATE SET alert_rows = excluded.alert_rows;
+
+-- name: ttl_store_options
+-- Write down what the policy says beyond its column; '' is NULL.  A policy that
+-- is attached anew has not failed yet.
+INSERT INTO main.steward_policy_options(table_name, max_age, max_rows,
+  where_sql, action, target, alert_rows)
+VALUES (?1, CAST(nullif(?2, '') AS INTEGER), CAST(nullif(?3, '') AS INTEGER),
+        ?4, ?5, ?6, ?7)
+    ON CONFLICT (table_name) DO UPDATE
+   SET max_age = excluded.max_age, max_rows = excluded.max_rows,
+       where_sql = excluded.where_sql, action = excluded.action,
+       target = excluded.target, error = NULL, error_at = NULL,
+       alert_rows = excluded.alert_rows;
+
+-- name: ttl_failed
+-- A sweep of the table failed.
+INSERT INTO main.steward_policy_options(table_name, errors_total, error,
+                                        error_at)
+VALUES (?1, 1, ?2, ?3)
+    ON CONFLICT (table_name) DO UPDATE
+   SET errors_total = errors_total + 1, error = excluded.error,
+       error_at = excluded.error_at;
+
+-- name: ttl_succeeded
+-- A sweep of the table went through.
+UPDATE main.steward_policy_options SET error = NULL, error_at = NULL
+ WHERE table_name = ?1 AND error IS NOT NULL;
 
 -- name: ttl_store
 -- Write the policy down, with the names of what was made.
@@ -73,7 +113,8 @@ SELECT group_concat(printf('DROP %s main."%w"', upper(s.type), s.name), ';')
  WHERE p.table_name = ?1
    AND s.name = json_extract(j.value, '$[1]')
    AND upper(s.type) = json_extract(j.value, '$[0]')
-   AND (s.type = 'index' OR instr(s.sql, 'steward_config'));
+   AND (s.type = 'index' OR instr(s.sql, 'steward_config')
+     OR instr(s.sql, '/* steward_ttl */'));
 
 -- name: ttl_attached
 -- Has the table a policy?
@@ -83,13 +124,24 @@ SELECT 1 FROM main.steward_policies WHERE table_name = ?1;
 -- Forget the policy.
 DELETE FROM main.steward_policies WHERE table_name = ?1;
 
+-- name: ttl_forget_options
+-- And what it says beyond its column.
+DELETE FROM main.steward_policy_options WHERE table_name = ?1;
+
 -- name: ttl_policy
--- The column, the batch, the time ?2 (Unix ms) as ttl_time_sql() has it, the
--- unit.
-SELECT column_name, batch,
-       CASE unit WHEN 's' THEN ?2 / 1000 WHEN 'ms' THEN ?2
-            ELSE julianday(?2 / 1000.0, 'unixepoch') END, unit
-  FROM main.steward_policies WHERE table_name = ?1;
+-- The column, the batch, the time ?2 (Unix ms) less max_age as ttl_time_sql()
+-- has it, the unit, whether time counts, and the options.
+SELECT p.column_name, p.batch,
+       CASE p.unit WHEN 's' THEN (?2 - coalesce(o.max_age, 0)) / 1000
+                   WHEN 'ms' THEN ?2 - coalesce(o.max_age, 0)
+            ELSE julianday((?2 - coalesce(o.max_age, 0)) / 1000.0, 'unixepoch')
+       END,
+       p.unit, o.max_age IS NOT NULL OR o.max_rows IS NULL,
+       coalesce(o.max_rows, -1), o.where_sql, coalesce(o.action, 'delete'),
+       o.target
+  FROM main.steward_policies AS p
+  LEFT JOIN main.steward_policy_options AS o USING (table_name)
+ WHERE p.table_name = ?1;
 
 -- name: ttl_swept
 -- What a sweep did.
@@ -105,8 +157,26 @@ SELECT json_group_array(table_name)
 
 -- name: ttl_policies
 -- Every policy, for ttl_status.
-SELECT table_name, column_name, unit, on_write, batch, deletes_total,
-       sweep_at, sweep_ms,
-       CASE unit WHEN 's' THEN ?1 / 1000 WHEN 'ms' THEN ?1
-            ELSE julianday(?1 / 1000.0, 'unixepoch') END
-  FROM main.steward_policies ORDER BY table_name;
+SELECT p.table_name, p.column_name, p.unit, p.on_write, p.batch,
+       p.deletes_total, p.sweep_at, p.sweep_ms,
+       CASE p.unit WHEN 's' THEN (?1 - coalesce(o.max_age, 0)) / 1000
+                   WHEN 'ms' THEN ?1 - coalesce(o.max_age, 0)
+            ELSE julianday((?1 - coalesce(o.max_age, 0)) / 1000.0, 'unixepoch')
+       END,
+       o.max_age IS NOT NULL OR o.max_rows IS NULL, o.max_age, o.max_rows,
+       o.where_sql, coalesce(o.action, 'delete'), o.target,
+       coalesce(o.alert_rows, 1000), coalesce(o.errors_total, 0), o.error,
+       o.error_at
+  FROM main.steward_policies AS p
+  LEFT JOIN main.steward_policy_options AS o USING (table_name)
+ ORDER BY p.table_name;
+
+-- name: ttl_status_numbers
+-- What ttl_metrics tells of policies.
+SELECT table_name, coalesce(pending, 0), deletes_total FROM ttl_status;
+
+-- name: ttl_store_pending
+-- And of the store.
+-- set: storage
+SELECT tenant || '/' || install, expired_keys FROM store_usage
+ WHERE expired_keys > 0;

@@ -143,7 +143,7 @@ SELECT 1 FROM main.ext_storage_schemas WHERE tenant = 'steward-verify';
 UPDATE main.ext_storage_schemas SET status = 'draft' WHERE tenant =
   'steward-verify' RETURNING 1;
 INSERT INTO main.ext_storage_usage(tenant, extension_install_id) VALUES
-  ('steward-verify', 'i') RETURNING 1;
+  ('steward-verify', 'j') RETURNING 1;
 SELECT 1 FROM main.ext_storage_usage WHERE tenant = 'steward-verify';
 UPDATE main.ext_storage_usage SET keys_count = 1 WHERE tenant =
   'steward-verify' RETURNING 1;

@@ -38,6 +38,11 @@ DELETE FROM main.steward_config WHERE 0;
 -- set: core
 SELECT 1 FROM main.steward_sets WHERE set_name = ?1;
 
+-- name: set_version
+-- The version of an installed set.
+-- set: core
+SELECT version FROM main.steward_sets WHERE set_name = ?1;
+
 -- name: set_library hot
 -- The lowest library version that may write the set; asked by every write.
 -- set: core

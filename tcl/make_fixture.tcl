@@ -94,9 +94,6 @@ db transaction {
       created_at, updated_at)
     VALUES ('t1', 'i1', 'n', 'k1', '{"a":1}', 7, 2, NULL, 1, 1),
            ('t1', 'i1', 'n', 'k2', '[]', 2, 2, 1600000000000, 1, 1);
-    INSERT INTO ext_storage_usage(tenant, extension_install_id, bytes_used,
-                                  keys_count, namespaces_count)
-    VALUES ('t1', 'i1', 13, 2, 1);
 
     INSERT INTO assistly_approvals(id, status, payload)
     VALUES ('a1', 'pending', '{"amount":5}');

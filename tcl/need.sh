@@ -49,6 +49,7 @@ compiler() {
   header stdio.h libc6-dev
   header sqlite3ext.h libsqlite3-dev
   header xxhash.h libxxhash-dev
+  header pcre2.h libpcre2-dev
   command_ tclsh tcl
 }
 
@@ -61,6 +62,8 @@ look() {  # look TARGET: fill words and packages
     test|asan|coverage)
       compiler; command_ sqlite3 sqlite3; tcl_sqlite
       [ "$1" = test ] || command_ gcc gcc libc6-dev
+      [ -d /usr/share/json-schema-test-suite/tests ] ||
+        missing 'the JSON Schema test suite' json-schema-test-suite
       ;;
     check)
       compiler; command_ sqlite3 sqlite3; tcl_sqlite

@@ -132,7 +132,57 @@ static void run_case(const Case *k) {
   "AND (h.updated_at > 1 OR h.created_at > 1) AND h.is_delta = FALSE ORDER "   \
   "BY h.updated_at ASC LIMIT 100"
 
+/* 100,000 records in the store, and in a table with the same key that checks
+** nothing. */
+#define KEYS(n, ns)                                                            \
+  "WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i "    \
+  "< " n " - 1) INSERT INTO ext_storage_records(tenant, extension_install_id," \
+  " namespace, key, value, value_size_bytes, metadata_size_bytes)"             \
+  " SELECT 't', 'i', '" ns "', printf('k%06d', i), '\"" P50 P50 P50            \
+  "\"', 152, 2 FROM n;"
+#define STORE                                                                  \
+  "SELECT steward_setting('store_max_keys', 1000000);" KEYS(                   \
+      "100000", "n") "CREATE TABLE kv(tenant TEXT, install TEXT, namespace "   \
+                     "TEXT, key TEXT,"                                         \
+                     " value TEXT, revision INTEGER, at INTEGER,"              \
+                     " PRIMARY KEY (tenant, install, namespace, key));"        \
+                     "INSERT INTO kv SELECT tenant, extension_install_id, "    \
+                     "namespace, key, value,"                                  \
+                     " 1, 1 FROM ext_storage_records;"
+#define ANY_KEY "printf('k%06d', abs(random() % 100000))"
+#define GET "SELECT store_get('t', 'i', 'n', " ANY_KEY ")"
+#define BARE_GET                                                               \
+  "SELECT value FROM kv WHERE tenant = 't' AND install = 'i'"                  \
+  " AND namespace = 'n' AND key = " ANY_KEY
+#define PUT(ns, key)                                                           \
+  "SELECT store_put('t', 'i', '" ns "', " key ", '\"" P50 P50 P50 "\"')"
+#define UPSERT(key)                                                            \
+  "INSERT INTO kv VALUES ('t', 'i', 'n', " key ", '\"" P50 P50 P50             \
+  "\"', 1, 1) ON CONFLICT DO UPDATE SET value = excluded.value,"               \
+  " revision = revision + 1, at = excluded.at"
+
 static const Case aCase[] = {
+    {"store_get : bare SELECT, autocommit", STORE, GET, BARE_GET, 0, 50},
+    {"store_get : bare SELECT, one transaction", STORE, GET, BARE_GET, 1, 100},
+    {"store_put : bare UPSERT, autocommit", STORE, PUT("n", ANY_KEY),
+     UPSERT(ANY_KEY), 0, 20},
+    {"store_put : bare UPSERT, one transaction", STORE, PUT("n", ANY_KEY),
+     UPSERT(ANY_KEY), 1, 100},
+    {"store_put of new keys : bare UPSERT, autocommit", STORE,
+     PUT("new", "hex(randomblob(8))"), UPSERT("hex(randomblob(8))"), 0, 20},
+    {"store_put of new keys : bare UPSERT, one trans.", STORE,
+     PUT("new", "hex(randomblob(8))"), UPSERT("hex(randomblob(8))"), 1, 100},
+    {"store_put, namespace of 5,000 keys : of 5",
+     KEYS("5000", "big") KEYS("5", "small"), PUT("big", "'k000001'"),
+     PUT("small", "'k000001'"), 1, 100},
+    {"store_list of 25, page 1,000 : page 1", STORE,
+     "SELECT key, value FROM store_list('t','i','n', NULL, 'k024974', 25)",
+     "SELECT key, value FROM store_list('t','i','n', NULL, NULL, 25)", 0, 50},
+    {"store_list of 25 : bare SELECT of 25", STORE,
+     "SELECT key, value FROM store_list('t','i','n', NULL, 'k024974', 25)",
+     "SELECT key, value FROM kv WHERE tenant = 't' AND install = 'i' AND"
+     " namespace = 'n' AND key > 'k024974' ORDER BY key LIMIT 25",
+     0, 50},
     {"delta leaf under 1,000 siblings : the CTE", SIBLINGS("1000"),
      "SELECT delta_resolve('http', 2)", CTE, 0, 10},
     {"delta leaf under 10,000 siblings : the CTE", SIBLINGS("10000"),
@@ -432,6 +482,48 @@ static void run_wake(const char *zName, const char *zSync) {
   sqlite3_close(db);
 }
 
+/* Removing a tenth of the rows of a table, in calls of 10 ms, beside one bare
+** DELETE of the same rows of the same table; and the longest call. */
+static void run_sweep(const char *zName, int nRow) {
+  char *zSetup = sqlite3_mprintf(
+      "CREATE TABLE a(id INTEGER PRIMARY KEY, u TEXT, at INTEGER);"
+      "CREATE TABLE b(id INTEGER PRIMARY KEY, u TEXT, at INTEGER);"
+      "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i"
+      " < %d) INSERT INTO a SELECT i, 'user ' || i, iif(i %% 10 = 0, i,"
+      " 9999999999) FROM n; INSERT INTO b SELECT * FROM a;"
+      "CREATE INDEX b_at ON b(at) WHERE at IS NOT NULL;"
+      "SELECT ttl_attach('a', 'at', '{\"unit\":\"s\",\"on_write\":0}')",
+      nRow);
+  sqlite3 *db = open_fresh(zSetup);
+  sqlite3_stmt *pSweep = prepare(db, "SELECT ttl_sweep('a')");
+  sqlite3_stmt *pBare =
+      prepare(db, "DELETE FROM b WHERE at IS NOT NULL AND at <= 9999999");
+  double t, rSweep = 0, rBare, rLongest = 0;
+  int nRemoved;
+  do {
+    t = now_us();
+    sqlite3_step(pSweep);
+    nRemoved = sqlite3_column_int(pSweep, 0);
+    sqlite3_reset(pSweep);
+    t = now_us() - t;
+    rSweep += t;
+    if (t > rLongest) rLongest = t;
+  } while (nRemoved > 0);
+  t = now_us();
+  block(db, pBare, 1);
+  rBare = now_us() - t;
+  printf("%-46s %7.2f  longest call %.1f ms; %.0f ms : %.0f ms\n", zName,
+         rSweep / rBare, rLongest / 1e3, rSweep / 1e3, rBare / 1e3);
+  if (pJson) {
+    fprintf(pJson, "%s{\"case\":\"%s\",\"ratio\":%.4f,\"longest_ms\":%.2f}",
+            nPrinted++ ? ",\n" : "", zName, rSweep / rBare, rLongest / 1e3);
+  }
+  sqlite3_finalize(pSweep);
+  sqlite3_finalize(pBare);
+  sqlite3_free(zSetup);
+  sqlite3_close(db);
+}
+
 int main(int argc, char **argv) {
   const char *zSlash = strrchr(argv[0], '/');
   int i;
@@ -448,6 +540,12 @@ int main(int argc, char **argv) {
     run_consume("the same, one of two subscriptions",
                 "SELECT delivery_subscribe('w', 't', '{\"max_pending\":0}'),"
                 " delivery_subscribe('w', 'u');");
+  }
+  if (strstr("sweep", zOnly)) {
+    run_sweep("sweep of 100,000 of 1,000,000 : bare DELETE", 1000000);
+  }
+  if (zOnly[0] && strstr("10,000,000", zOnly)) { /* takes minutes */
+    run_sweep("sweep of 1,000,000 of 10,000,000 : bare DELETE", 10000000);
   }
   if (strstr("wake", zOnly)) {
     run_wake("wake across processes, NORMAL", "PRAGMA synchronous=NORMAL");

@@ -152,7 +152,7 @@ int main(int argc, char **argv) {
   load_twice();
   for (i = 0; i < 50; i++) {
     sqlite3 *db = open_loaded(":memory:");
-    expect(db, "SELECT migrate_up('core')", "1");
+    expect(db, "SELECT migrate_up('core') > 0", "1");
     check_close(db, "one of many");
   }
   unlink(zFile);

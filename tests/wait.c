@@ -154,7 +154,7 @@ int main(int argc, char **argv) {
     unlink(azFile[i]);
     db = open_file(i);
     free(value(db, "PRAGMA journal_mode = WAL"));
-    expect(db, "SELECT migrate_up('delivery')", "3");
+    expect(db, "SELECT migrate_up('delivery') > 0", "1");
     sqlite3_close(db);
   }
   test_threads();

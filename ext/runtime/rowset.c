@@ -125,6 +125,44 @@ void steward_rows_stream(StewardRows *r, const StewardStream *pStream,
   r->pState = pState;
 }
 
+/* A statement that was taken, as a stream. */
+typedef struct Taken {
+  enum StewardSqlId id;
+  sqlite3_stmt *pStmt;
+} Taken;
+
+static int taken_next(StewardCall *c, void *pState) {
+  return steward_next(c, ((Taken *)pState)->pStmt);
+}
+
+static void taken_column(sqlite3_context *ctx, void *pState, int iCol) {
+  sqlite3_result_value(ctx,
+                       sqlite3_column_value(((Taken *)pState)->pStmt, iCol));
+}
+
+static void taken_free(StewardCall *c, void *pState) {
+  Taken *pTaken = pState;
+  steward_give(c, pTaken->id, pTaken->pStmt);
+  sqlite3_free(pTaken);
+}
+
+/* The rows are those of a statement, taken and bound but not stepped yet, with
+** the columns of the table in their order; it is given back at the last. */
+void steward_rows_from(StewardCall *c, StewardRows *r, enum StewardSqlId id,
+                       sqlite3_stmt *pStmt) {
+  static const StewardStream takenStream = {taken_next, taken_column,
+                                            taken_free};
+  Taken *pTaken = pStmt ? sqlite3_malloc64(sizeof(*pTaken)) : NULL;
+  if (pTaken == NULL) {
+    if (pStmt) steward_fail_nomem(c);
+    steward_give(c, id, pStmt);
+    return;
+  }
+  pTaken->id = id;
+  pTaken->pStmt = pStmt;
+  steward_rows_stream(r, &takenStream, pTaken);
+}
+
 /* The rows are those of a statement that was prepared for this, with the
 ** columns
 ** of the table in their order; it is finalized. */

@@ -5,6 +5,7 @@
 **
 **   autocommit, nothing open     STEWARD_WRITE: BEGIN IMMEDIATE .. COMMIT of
 **                                its own, so that the busy timeout works;
+**                                STEWARD_CHECK_ONE: the same;
 **                                STEWARD_WRITE_ONE: the statement alone
 **   the caller's transaction     STEWARD_WRITE: a savepoint; if nothing was
 **                                read or written yet, the write lock is taken
@@ -14,6 +15,10 @@
 **                                because SQLite allows no savepoint there and
 **                                may keep the first half of several writes
 **                                (a single-row INSERT .. VALUES(f()) does)
+**
+** STEWARD_CHECK_ONE reads, decides and writes one statement: it is atomic
+** inside any transaction, and in autocommit needs one, so that what it read
+** still holds.
 **
 ** A full disk, lost memory or an I/O error may have ended the caller's
 ** transaction: every error path looks at sqlite3_get_autocommit() first.
@@ -272,11 +277,12 @@ void steward_begin(StewardCall *c) {
   c->eTxn = sqlite3_txn_state(c->db, "main");
   write_allowed(c);
   if (c->rc) return;
-  if (c->eMode == STEWARD_WRITE) {
+  if (c->eMode == STEWARD_WRITE || c->eMode == STEWARD_CHECK_ONE) {
+    int bSeveral = c->eMode == STEWARD_WRITE;
     if (!bAuto) {
-      open_savepoint(c);
+      if (bSeveral) open_savepoint(c);
     } else if (c->eTxn == SQLITE_TXN_WRITE) {
-      fail_inside_statement(c);
+      if (bSeveral) fail_inside_statement(c);
     } else {
       run_patiently(c, SQL_begin);
       if (c->rc == SQLITE_OK) c->eScope = SCOPE_TRANSACTION;

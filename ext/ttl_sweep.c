@@ -1,0 +1,414 @@
+/*
+** ttl_sweep.c - removing what is due: bounded, batch by batch, oldest first.
+**
+** A batch is what the policy does with rows (moving or publishing them) and one
+** DELETE of the same rows; both find them by the policy's index.  A sweep of
+** all tables does each in a savepoint of its own, so that one that cannot be
+** swept keeps none of the others.
+*/
+#include <string.h>
+
+#include "ttl_int.h"
+
+typedef struct SweepOptions {
+  i64 nMaxRows;
+  i64 iBudget;
+} SweepOptions;
+
+static const StewardOption aSweepOption[] = {
+    {"max_rows", STEWARD_OPT_INT, offsetof(SweepOptions, nMaxRows), 1,
+     1000000000, NULL, "most rows to remove in one call"},
+    {"budget", STEWARD_OPT_DURATION, offsetof(SweepOptions, iBudget), 1,
+     3600000, NULL, "how long one call may take before it stops"},
+};
+
+/* The columns of ttl_policy. */
+enum {
+  POLICY_COLUMN,
+  POLICY_BATCH,
+  POLICY_NOW,
+  POLICY_UNIT,
+  POLICY_BY_TIME,
+  POLICY_MAX_ROWS,
+  POLICY_WHERE,
+  POLICY_ACTION,
+  POLICY_TARGET
+};
+
+/* How rows of a policy are removed.  Rows that are only deleted go by a range
+** of times, which costs a quarter less than by a list of keys: up to the time
+** of the first row that stays.  Where all of a batch have the same time, that
+** is none, and it goes by the list. */
+typedef struct Batch {
+  sqlite3_stmt *pFirst;  /* moves or publishes them, or NULL */
+  sqlite3_stmt *pDelete; /* ?1: now, ?2: how many */
+  sqlite3_stmt *pEdge;   /* the time behind ?2 rows that are due, or NULL */
+  sqlite3_stmt *pRange;  /* deletes rows before the time ?1 */
+} Batch;
+
+/* The call failed over what the table is or does: say whose, and what can be
+** done. */
+static void fail_in_table(StewardCall *c, const char *zTable) {
+  int eKind = c->rc & 0xff;
+  if ((eKind != SQLITE_ERROR && eKind != SQLITE_CONSTRAINT) || !c->zErr) return;
+  c->zErr = sqlite3_mprintf(
+      "%z: mend table '%s' and attach it anew, or SELECT ttl_detach(%Q)",
+      c->zErr, zTable, zTable);
+  if (c->zErr == NULL) c->rc = SQLITE_NOMEM;
+}
+
+/* The columns of a row that can be written, as a list; caller frees. */
+static char *column_list(StewardCall *c, const StewardTableInfo *p) {
+  sqlite3_str *pList = sqlite3_str_new(c->db);
+  int i, n = 0;
+  for (i = 0; i < p->nCol; i++) {
+    if (p->aCol[i].bHidden) continue;
+    sqlite3_str_appendf(pList, "%s\"%w\"", n++ ? ", " : "", p->aCol[i].zName);
+  }
+  return steward_str_finish(c, pList);
+}
+
+/* A row as JSON, in SQL; caller frees. */
+static char *row_json(StewardCall *c, const StewardTableInfo *p) {
+  sqlite3_str *pList = sqlite3_str_new(c->db);
+  int i;
+  sqlite3_str_appendall(pList, "json_object(");
+  for (i = 0; i < p->nCol; i++) {
+    const char *z = p->aCol[i].zName;
+    sqlite3_str_appendf(pList,
+                        "%s%Q, CASE typeof(\"%w\") WHEN 'blob' THEN"
+                        " json_object('$blob', lower(hex(\"%w\"))) ELSE \"%w\""
+                        " END",
+                        i ? ", " : "", z, z, z, z);
+  }
+  sqlite3_str_appendall(pList, ")");
+  return steward_str_finish(c, pList);
+}
+
+/* What happens to rows before they are deleted; NULL for nothing. */
+static sqlite3_stmt *prepare_first(StewardCall *c, const StewardTableInfo *p,
+                                   sqlite3_stmt *pPolicy, const char *zWhich) {
+  const char *zAction = steward_column(c, pPolicy, POLICY_ACTION);
+  const char *zTarget =
+      (const char *)sqlite3_column_text(pPolicy, POLICY_TARGET);
+  char *zList;
+  sqlite3_stmt *pStmt = NULL;
+  if (c->rc || strcmp(zAction, "delete") == 0) return NULL;
+  if (strcmp(zAction, "archive") == 0) {
+    zList = column_list(c, p);
+    if (zList) {
+      pStmt = steward_prepare(c,
+                              "INSERT INTO main.\"%w\"(%s) SELECT %s FROM"
+                              " main.\"%w\" WHERE %s",
+                              zTarget, zList, zList, p->zName, zWhich);
+    }
+  } else {
+    zList = row_json(c, p);
+    if (zList) {
+      pStmt = steward_prepare(c,
+                              "INSERT INTO main.steward_log(topic, payload)"
+                              " SELECT %Q, %s FROM main.\"%w\" WHERE %s",
+                              zTarget, zList, p->zName, zWhich);
+    }
+  }
+  sqlite3_free(zList);
+  return pStmt;
+}
+
+/* The statements that delete by time. */
+static void prepare_range(StewardCall *c, const StewardTableInfo *p,
+                          const char *zColumn, const char *zTime,
+                          const char *zWhere, Batch *pBatch) {
+  const char *zAnd = zWhere ? " AND (" : "", *zEnd = zWhere ? "\n)" : "";
+  if (zWhere == NULL) zWhere = "";
+  pBatch->pEdge = steward_prepare(
+      c,
+      "SELECT %s FROM main.\"%w\" WHERE \"%w\" IS NOT NULL AND %s <= ?1%s%s%s"
+      " ORDER BY %s LIMIT 1 OFFSET ?2",
+      zTime, p->zName, zColumn, zTime, zAnd, zWhere, zEnd, zTime);
+  pBatch->pRange = steward_prepare(
+      c, "DELETE FROM main.\"%w\" WHERE \"%w\" IS NOT NULL AND %s < ?1%s%s%s",
+      p->zName, zColumn, zTime, zAnd, zWhere, zEnd);
+}
+
+/* The statements of a batch; bDue: of rows that are due, else of the oldest. */
+static void prepare_batch(StewardCall *c, const StewardTableInfo *p,
+                          sqlite3_stmt *pPolicy, int bDue,
+                          Batch *pBatch /* OUT */) {
+  const char *zColumn = steward_column(c, pPolicy, POLICY_COLUMN);
+  const char *zUnit = steward_column(c, pPolicy, POLICY_UNIT);
+  const char *zWhere = (const char *)sqlite3_column_text(pPolicy, POLICY_WHERE);
+  char *zKey, *zTime, *zWhich = NULL;
+  memset(pBatch, 0, sizeof(*pBatch));
+  steward_require_column(c, p, zColumn); /* it may have been renamed */
+  if (!steward_int(c, SQL_ttl_intact, 0, "t", p->zName)) {
+    steward_fail(c, STEWARD_CONFLICT,
+                 "what ttl_attach() made on table '%s' is gone, or on another "
+                 "column",
+                 p->zName);
+  }
+  zKey = steward_key_list(c, p, "");
+  zTime = ttl_time_sql(c, zColumn, zUnit);
+  if (c->rc == SQLITE_OK) {
+    zWhich = steward_mprintf(
+        c,
+        "(%s) IN (SELECT %s FROM main.\"%w\" WHERE \"%w\" IS NOT NULL"
+        " AND (%s%s?1)%s%s%s ORDER BY %s LIMIT ?2)",
+        zKey, zKey, p->zName, zColumn, bDue ? zTime : "1 OR ",
+        bDue ? " <= " : "", zWhere ? " AND (" : "", zWhere ? zWhere : "",
+        zWhere ? "\n)" : "", zTime);
+  }
+  if (c->rc == SQLITE_OK) {
+    pBatch->pFirst = prepare_first(c, p, pPolicy, zWhich);
+    pBatch->pDelete = steward_prepare(c, "DELETE FROM main.\"%w\" WHERE %s",
+                                      p->zName, zWhich);
+  }
+  if (bDue && c->rc == SQLITE_OK && pBatch->pFirst == NULL) {
+    prepare_range(c, p, zColumn, zTime, zWhere, pBatch);
+    if (pBatch->pEdge)
+      sqlite3_bind_value(pBatch->pEdge, 1,
+                         sqlite3_column_value(pPolicy, POLICY_NOW));
+  }
+  if (pBatch->pFirst) {
+    sqlite3_bind_value(pBatch->pFirst, 1,
+                       sqlite3_column_value(pPolicy, POLICY_NOW));
+  }
+  if (pBatch->pDelete) {
+    sqlite3_bind_value(pBatch->pDelete, 1,
+                       sqlite3_column_value(pPolicy, POLICY_NOW));
+  }
+  sqlite3_free(zKey);
+  sqlite3_free(zTime);
+  sqlite3_free(zWhich);
+}
+
+static void run_limited(StewardCall *c, sqlite3_stmt *pStmt, i64 nRows) {
+  if (pStmt == NULL) return;
+  sqlite3_bind_int64(pStmt, 2, nRows);
+  while (steward_next(c, pStmt)) {
+  }
+  sqlite3_reset(pStmt);
+}
+
+/* Delete rows before the time behind nRows that are due; 0 when there are not
+** so many, or they all have that time. */
+static i64 run_range(StewardCall *c, Batch *pBatch, i64 nRows) {
+  int bEdge, rc = SQLITE_OK;
+  if (c->rc || pBatch->pEdge == NULL) return 0;
+  sqlite3_bind_int64(pBatch->pEdge, 2, nRows);
+  bEdge = steward_next(c, pBatch->pEdge);
+  if (bEdge) {
+    rc = sqlite3_bind_value(pBatch->pRange, 1,
+                            sqlite3_column_value(pBatch->pEdge, 0));
+  }
+  sqlite3_reset(pBatch->pEdge);
+  if (rc) steward_fail_db(c, rc);
+  if (!bEdge || c->rc) return 0;
+  while (steward_next(c, pBatch->pRange)) {
+  }
+  sqlite3_reset(pBatch->pRange);
+  return c->rc ? 0 : sqlite3_changes(c->db);
+}
+
+/* Run it until nothing more is found or a limit is reached; rows removed. */
+static i64 run_batches(StewardCall *c, Batch *pBatch, i64 nBatch, i64 nMaxRows,
+                       i64 iDeadlineUs, int *pbAll /* OUT */) {
+  i64 nRemoved = 0, nHere, nWant;
+  int bMore;
+  *pbAll = 0;
+  do {
+    nWant = nMaxRows - nRemoved < nBatch ? nMaxRows - nRemoved : nBatch;
+    if (pBatch->pDelete == NULL || c->rc || nWant <= 0) break;
+    nHere = run_range(c, pBatch, nWant);
+    bMore = nHere > 0;
+    if (!bMore) {
+      run_limited(c, pBatch->pFirst, nWant);
+      run_limited(c, pBatch->pDelete, nWant);
+      nHere = c->rc ? 0 : sqlite3_changes(c->db);
+      bMore = nHere == nWant;
+      *pbAll = !bMore;
+    }
+    nRemoved += nHere;
+  } while (bMore && steward_monotonic_us() < iDeadlineUs);
+  sqlite3_finalize(pBatch->pFirst);
+  sqlite3_finalize(pBatch->pDelete);
+  sqlite3_finalize(pBatch->pEdge);
+  sqlite3_finalize(pBatch->pRange);
+  return nRemoved;
+}
+
+/* When all that was due has gone, nothing may be due any more. */
+static void check_gone(StewardCall *c, const StewardTableInfo *p,
+                       sqlite3_stmt *pPolicy) {
+  const char *zWhere = (const char *)sqlite3_column_text(pPolicy, POLICY_WHERE);
+  sqlite3_stmt *pDue = NULL;
+  char *zDue = ttl_due_sql(c, steward_column(c, pPolicy, POLICY_COLUMN),
+                           steward_column(c, pPolicy, POLICY_UNIT), "?1");
+  if (zDue) {
+    pDue = steward_prepare(
+        c, "SELECT 1 FROM main.\"%w\" WHERE %s%s%s%s LIMIT 1", p->zName, zDue,
+        zWhere ? " AND (" : "", zWhere ? zWhere : "", zWhere ? "\n)" : "");
+  }
+  if (pDue) {
+    sqlite3_bind_value(pDue, 1, sqlite3_column_value(pPolicy, POLICY_NOW));
+  }
+  if (steward_next(c, pDue)) {
+    steward_fail(c, STEWARD_CONFLICT,
+                 "rows of table '%s' are due and stay, because a trigger "
+                 "ignores their deletion",
+                 p->zName);
+  }
+  sqlite3_finalize(pDue);
+  sqlite3_free(zDue);
+}
+
+/* How many rows there are beyond max_rows. */
+static i64 count_excess(StewardCall *c, const StewardTableInfo *p,
+                        sqlite3_stmt *pPolicy) {
+  const char *zWhere = (const char *)sqlite3_column_text(pPolicy, POLICY_WHERE);
+  i64 nKeep = sqlite3_column_int64(pPolicy, POLICY_MAX_ROWS);
+  if (c->rc || nKeep < 0) return 0;
+  return steward_exec_int(
+             c, 0,
+             "SELECT count(*) FROM main.\"%w\" WHERE \"%w\" IS NOT NULL%s%s%s",
+             p->zName, steward_column(c, pPolicy, POLICY_COLUMN),
+             zWhere ? " AND (" : "", zWhere ? zWhere : "",
+             zWhere ? "\n)" : "") -
+         nKeep;
+}
+
+/* What one policy removes: first what is due, then what is too many. */
+static i64 sweep_policy(StewardCall *c, const StewardTableInfo *p,
+                        sqlite3_stmt *pPolicy, i64 nMaxRows, i64 iDeadlineUs) {
+  i64 nBatch = sqlite3_column_int64(pPolicy, POLICY_BATCH);
+  i64 nRemoved = 0, nExcess;
+  Batch batch;
+  int bAll;
+  if (c->rc == SQLITE_OK && sqlite3_column_int(pPolicy, POLICY_BY_TIME)) {
+    prepare_batch(c, p, pPolicy, 1, &batch);
+    nRemoved = run_batches(c, &batch, nBatch, nMaxRows, iDeadlineUs, &bAll);
+    if (bAll) check_gone(c, p, pPolicy);
+  }
+  if (c->rc || nRemoved >= nMaxRows ||
+      sqlite3_column_int64(pPolicy, POLICY_MAX_ROWS) < 0) {
+    return nRemoved;
+  }
+  prepare_batch(c, p, pPolicy, 0, &batch);
+  nExcess = count_excess(c, p, pPolicy);
+  if (nExcess > nMaxRows - nRemoved) nExcess = nMaxRows - nRemoved;
+  return nRemoved + run_batches(c, &batch, nBatch, nExcess, iDeadlineUs, &bAll);
+}
+
+/* Remove expired rows of one table, batch by batch; how many. */
+static i64 sweep_table(StewardCall *c, const char *zTable, i64 nMaxRows,
+                       i64 iDeadlineUs) {
+  StewardTableInfo info;
+  i64 nRemoved = 0, iStart = steward_monotonic_us();
+  sqlite3_stmt *pPolicy =
+      steward_query(c, SQL_ttl_policy, "tl", zTable, steward_now(c->p));
+  memset(&info, 0, sizeof(info));
+  if (steward_next(c, pPolicy)) {
+    steward_table_info(c, zTable, &info);
+    nRemoved = sweep_policy(c, &info, pPolicy, nMaxRows, iDeadlineUs);
+    fail_in_table(c, zTable);
+  } else if (c->rc == SQLITE_OK) {
+    ttl_fail_not_attached(c, zTable);
+  }
+  steward_give(c, SQL_ttl_policy, pPolicy);
+  steward_run(c, SQL_ttl_swept, "tlll", zTable, nRemoved, steward_now(c->p),
+              (steward_monotonic_us() - iStart) / 1000);
+  steward_run(c, SQL_ttl_succeeded, "t", zTable);
+  steward_count(c, "ttl_cleanup_deletes_total", nRemoved);
+  steward_table_info_free(&info);
+  return nRemoved;
+}
+
+/* The same in a savepoint: a failure over what the table is or does is noted,
+** its rows stay, and the call goes on; any other fails it. */
+static i64 sweep_apart(StewardCall *c, const char *zTable, i64 nMaxRows,
+                       i64 iDeadlineUs) {
+  StewardCall inner = *c;
+  i64 nRemoved;
+  int eKind;
+  if (c->rc) return 0;
+  steward_run(c, SQL_savepoint, "");
+  nRemoved = sweep_table(&inner, zTable, nMaxRows, iDeadlineUs);
+  eKind = inner.rc & 0xff;
+  if (inner.rc && ((eKind != SQLITE_ERROR && eKind != SQLITE_CONSTRAINT) ||
+                   sqlite3_get_autocommit(c->db))) {
+    c->rc = inner.rc;
+    c->zErr = inner.zErr;
+    return 0;
+  }
+  if (inner.rc) steward_run(c, SQL_savepoint_rollback, "");
+  steward_run(c, SQL_savepoint_release, "");
+  if (inner.rc) {
+    steward_run(c, SQL_ttl_failed, "ttl", zTable, inner.zErr,
+                steward_now(c->p));
+    sqlite3_free(inner.zErr);
+    return 0;
+  }
+  return nRemoved;
+}
+
+/* Sweep every attached table while the limits last. */
+static i64 sweep_all(StewardCall *c, i64 nMaxRows, i64 iDeadlineUs) {
+  char *zTables = steward_text(c, SQL_ttl_tables, "");
+  sqlite3_stmt *pName = steward_query(c, SQL_migrate_each, "t", zTables);
+  i64 nRemoved = 0;
+  while (nRemoved < nMaxRows && steward_monotonic_us() < iDeadlineUs &&
+         steward_next(c, pName)) {
+    nRemoved += sweep_apart(c, steward_column(c, pName, 0), nMaxRows - nRemoved,
+                            iDeadlineUs);
+  }
+  steward_give(c, SQL_migrate_each, pName);
+  sqlite3_free(zTables);
+  return nRemoved;
+}
+
+/* ttl_sweep([table TEXT [, options JSON]]) -> INTEGER, rows removed  directonly
+** Remove expired rows, of one table or (NULL or nothing given) of all attached
+** ones, oldest first, in one transaction of at most max_rows (10000) rows and
+** about `budget` (10 ms).  When it returns max_rows or ran out of budget, more
+** may be due: call it again.  The application's own triggers and cascades run.
+** A table that is gone, or whose triggers or foreign keys object, fails a call
+** for that table; a sweep of all leaves its rows, goes on with the others, and
+** says so in ttl_status (errors_total, error, error_at).
+** Set: core
+** Errors: "NOT_FOUND: ttl_sweep: table 't' has no expiry policy: ..."; "...:
+**   mend table 't' and attach it anew, or SELECT ttl_detach('t')"; BUSY.
+** Source: seed 002, opportunistic TTL cleanup.
+** Example: CREATE TABLE s(id, at INTEGER);
+**   INSERT INTO s VALUES (1, 1000), (2, NULL), (3, 9999999999);
+**   SELECT ttl_attach('s', 'at', '{"unit":"s"}'); -- 1
+**   SELECT ttl_sweep('s'); -- 1
+**   SELECT group_concat(id) FROM s; -- 2,3
+*/
+static void ttl_sweep(sqlite3_context *ctx, int argc, sqlite3_value **argv) {
+  StewardCall c;
+  SweepOptions options = {10000, 10};
+  int bAll = argc == 0 || sqlite3_value_type(argv[0]) == SQLITE_NULL;
+  const char *zTable = NULL;
+  i64 nRemoved = 0, iDeadlineUs;
+  steward_open(&c, ctx, "ttl_sweep", "core", STEWARD_WRITE);
+  if (!bAll) zTable = steward_arg_text(&c, argv[0], "table", 1000);
+  if (argc > 1) {
+    steward_options(&c, argv[1], aSweepOption, ArraySize(aSweepOption),
+                    &options);
+  }
+  iDeadlineUs = steward_monotonic_us() + options.iBudget * 1000;
+  if (c.rc == SQLITE_OK) {
+    nRemoved = bAll ? sweep_all(&c, options.nMaxRows, iDeadlineUs)
+                    : sweep_table(&c, zTable, options.nMaxRows, iDeadlineUs);
+  }
+  if (steward_close(&c) == SQLITE_OK) sqlite3_result_int64(ctx, nRemoved);
+}
+
+static const StewardFunc aFunc[] = {
+    {"ttl_sweep", 0, 2, STEWARD_DIRECTONLY, ttl_sweep, aSweepOption,
+     ArraySize(aSweepOption)},
+};
+
+int ttl_sweep_register(Steward *p) {
+  return steward_register_functions(p, aFunc, ArraySize(aFunc));
+}
