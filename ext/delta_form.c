@@ -430,7 +430,8 @@ static void find_stream_index(StewardCall *c, DeltaForm *f) {
   sqlite3_free(zIndex);
 }
 
-/* What the tables of streams need; asked for once, as it costs more than a page.
+/* What the tables of streams need; asked for once, as it costs more than a
+** page.
 */
 static void find_stream(StewardCall *c, DeltaForm *f) {
   f->iStreamFrom = -1;

@@ -86,9 +86,9 @@ typedef struct DeltaForm {
   int bStreamIndex; /* rows come by (scope, flag, time) */
   i64 iStreamFrom;  /* where the table's stream begins, -1: not attached */
   i64 iSchema;      /* the schema's version */
-  char *zKids;       /* INDEXED BY for DELTA_KIDS, or "" */
-  int bDefined;      /* by delta_define */
-  int bFlagNotNull;  /* the flag is never NULL */
+  char *zKids;      /* INDEXED BY for DELTA_KIDS, or "" */
+  int bDefined;     /* by delta_define */
+  int bFlagNotNull; /* the flag is never NULL */
   int bTimeNotNull;
   char *zRowid; /* a name of the rowid; NULL: WITHOUT ROWID */
   int nColumn;

@@ -231,7 +231,7 @@ static void run_case(const Case *k) {
   "INSERT INTO workspaces(id, name) VALUES (x'00', 'w');"                      \
   "SELECT steward_setting('log_max_rows', 100000000);"                         \
   "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < "  \
-  "10000) INSERT INTO http(id, workspace_id, name, url, method, created_at,"    \
+  "10000) INSERT INTO http(id, workspace_id, name, url, method, created_at,"   \
   " updated_at) SELECT i, x'00', 'n', 'u', 'GET', 1, 1 FROM n;"                \
   "SELECT stream_attach('http');"                                              \
   "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i "    \
