@@ -175,7 +175,7 @@ static int read_level(StewardCall *c, DeltaChildren *k, const DeltaView *v,
   do {
     nDone = nLeft = 0;
     sqlite3_reset(pList);
-    sqlite3_bind_value(pList, 1, pOwner);
+    steward_bind_value(c, pList, 1, pOwner);
     if (v->bHistory) sqlite3_bind_int64(pList, 2, v->iCut);
     while (steward_next(c, pList)) {
       sqlite3_value *pParent = sqlite3_column_value(pList, ROW_PARENT);

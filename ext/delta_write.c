@@ -191,7 +191,7 @@ static void insert_delta(StewardCall *c, DeltaForm *f, sqlite3_value **argv,
   if (pStmt) sqlite3_bind_int64(pStmt, 3, table_now(c, f));
   for (i = 0; i < info.nCol && c->rc == SQLITE_OK; i++) {
     sqlite3_value *v = changed(pChange, info.aCol[i].zName);
-    if (v) sqlite3_bind_value(pStmt, i + 4, v);
+    if (v) steward_bind_value(c, pStmt, i + 4, v);
   }
   steward_next(c, pStmt);
   if (c->rc == SQLITE_OK && sqlite3_changes(c->db) == 0) {
@@ -365,7 +365,7 @@ static void update_row(StewardCall *c, DeltaForm *f, sqlite3_value *pId,
     sqlite3_bind_int64(pStmt, 2, table_now(c, f));
   }
   for (i = 0; i < pChange->n && c->rc == SQLITE_OK; i++) {
-    sqlite3_bind_value(pStmt, i + 3, pChange->a[i].pValue);
+    steward_bind_value(c, pStmt, i + 3, pChange->a[i].pValue);
   }
   steward_next(c, pStmt);
   sqlite3_finalize(pStmt);

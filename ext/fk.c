@@ -248,7 +248,7 @@ static sqlite3_stmt *referring(StewardCall *c, Cascade *k, int iTable, Edge *e,
   }
   if (e->pFind == NULL) return NULL;
   sqlite3_reset(e->pFind);
-  sqlite3_bind_value(e->pFind, 1, pId);
+  steward_bind_value(c, e->pFind, 1, pId);
   return e->pFind;
 }
 
@@ -291,7 +291,7 @@ static void settle_row(StewardCall *c, Cascade *k, const Edge *e,
   }
   pStmt = steward_prepare(c, "UPDATE main.\"%w\" SET %s WHERE %s = ?1",
                           pChild->zName, e->zNull, pChild->zId);
-  if (pStmt) sqlite3_bind_value(pStmt, 1, pId);
+  if (pStmt) steward_bind_value(c, pStmt, 1, pId);
   steward_next(c, pStmt);
   sqlite3_finalize(pStmt);
 }
@@ -322,7 +322,7 @@ static void delete_rows(StewardCall *c, Cascade *k) {
                                    t->zName, t->zId);
       if (c->rc) return;
     }
-    sqlite3_bind_value(t->pDelete, 1, k->aRow[i].pId);
+    steward_bind_value(c, t->pDelete, 1, k->aRow[i].pId);
     steward_next(c, t->pDelete);
     sqlite3_reset(t->pDelete);
     t->nGone++;
@@ -358,7 +358,7 @@ static char *other_scopes(StewardCall *c, Cascade *k, int *pn /* OUT */) {
   for (i = 0; i < k->nRow && c->rc == SQLITE_OK; i++) {
     if (k->aRow[i].iTable != 0) continue;
     sqlite3_reset(pRow);
-    sqlite3_bind_value(pRow, 1, k->aRow[i].pId);
+    steward_bind_value(c, pRow, 1, k->aRow[i].pId);
     if (!steward_next(c, pRow)) continue;
     if (pScope == NULL) {
       pScope = sqlite3_value_dup(sqlite3_column_value(pRow, 1));

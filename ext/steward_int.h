@@ -249,6 +249,8 @@ sqlite3_stmt *steward_take(StewardCall *c, enum StewardSqlId id);
 void steward_give(StewardCall *c, enum StewardSqlId id, sqlite3_stmt *pStmt);
 sqlite3_stmt *steward_query(StewardCall *c, enum StewardSqlId id,
                             const char *zFmt, ...);
+void steward_bind_value(StewardCall *c, sqlite3_stmt *pStmt, int i,
+                        sqlite3_value *v);
 int steward_next(StewardCall *c, sqlite3_stmt *pStmt);
 const char *steward_column(StewardCall *c, sqlite3_stmt *pStmt, int iCol);
 int steward_run(StewardCall *c, enum StewardSqlId id, const char *zFmt, ...);

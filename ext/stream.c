@@ -277,11 +277,19 @@ void stream_note(StewardCall *c, const char *zOperation, const char *zTable,
   memset(e, 0, sizeof(*e));
   e->zOperation = zOperation;
   e->zTable = sqlite3_mprintf("%s", zTable ? zTable : "");
-  e->zError = c->rc && c->zErr ? sqlite3_mprintf("%s", c->zErr) : NULL;
+  if (c->rc) {
+    e->zError = sqlite3_mprintf("%s", c->zErr ? c->zErr : "out of memory");
+  }
   e->pScope = pScope ? sqlite3_value_dup(pScope) : NULL;
   e->nRecord = nRecord;
   e->iDuration = (steward_monotonic_us() - iBegin + 500) / 1000;
   e->iAt = steward_now(c->p) / 1000;
+  if (e->zTable == NULL || (c->rc && e->zError == NULL) ||
+      (pScope && e->pScope == NULL)) {
+    entry_free(e);
+    pLog->n--;
+    steward_fail_nomem(c);
+  }
 }
 
 /* 16 bytes that sort by time and are used once: ms, then a number. */
@@ -302,7 +310,7 @@ static i64 stream_log_write(StewardCall *c) {
     Entry *e = &pLog->a[i];
     sqlite3_stmt *pStmt = steward_take(c, SQL_stream_log_add);
     if (pStmt == NULL) break;
-    if (e->pScope) sqlite3_bind_value(pStmt, 1, e->pScope);
+    if (e->pScope) steward_bind_value(c, pStmt, 1, e->pScope);
     sqlite3_bind_text(pStmt, 2, e->zOperation, -1, SQLITE_STATIC);
     sqlite3_bind_text(pStmt, 3, e->zTable, -1, SQLITE_STATIC);
     sqlite3_bind_int64(pStmt, 4, e->nRecord);

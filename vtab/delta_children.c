@@ -212,6 +212,10 @@ static void take_plan(StewardCall *c, ChildCursor *pCur, const char *zPlan,
     sqlite3_value *v = argv[i];
     if (zPlan[i] == 'o') pCur->pOwner = sqlite3_value_dup(v);
     if (zPlan[i] == 'a') pCur->pAsOf = sqlite3_value_dup(v);
+    if ((zPlan[i] == 'o' && pCur->pOwner == NULL) ||
+        (zPlan[i] == 'a' && pCur->pAsOf == NULL)) {
+      steward_fail_nomem(c);
+    }
     if (zPlan[i] == 'p' && sqlite3_value_type(v) != SQLITE_NULL) {
       const char *z = steward_arg_text(c, v, "policy", 100);
       pCur->ePolicy =

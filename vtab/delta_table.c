@@ -423,7 +423,7 @@ static void prepare_scan(StewardCall *c, DeltaCursor *pCur, const char *zPlan,
     if (strchr("siwu", zPlan[i])) {
       delta_bind_id(c, pCur->pScan, i + 4, argv[i]);
     } else {
-      sqlite3_bind_value(pCur->pScan, i + 4, argv[i]);
+      steward_bind_value(c, pCur->pScan, i + 4, argv[i]);
     }
   }
 }

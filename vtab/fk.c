@@ -256,7 +256,7 @@ static void validate_rows(StewardCall *c, StewardRows *r, int nArg,
   if (c->rc == SQLITE_OK) {
     pStmt = validate_sql(c, f, &k, given(apArg[1]), given(apArg[2]));
   }
-  if (pStmt && given(apArg[1])) sqlite3_bind_value(pStmt, 2, apArg[1]);
+  if (pStmt && given(apArg[1])) steward_bind_value(c, pStmt, 2, apArg[1]);
   if (pStmt && given(apArg[2])) delta_bind_id(c, pStmt, 3, apArg[2]);
   steward_rows_own(r, pStmt);
   sqlite3_free(sqlite3_str_finish(k.pMask));

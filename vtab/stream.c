@@ -86,14 +86,14 @@ static void bind_page(StewardCall *c, const Page *p, const Place *pPlace,
   int i;
   if (pStmt == NULL || c->rc) return;
   /* what the text lacks cannot be bound, and need not */
-  if (p->pScope) sqlite3_bind_value(pStmt, 1, p->pScope);
+  if (p->pScope) steward_bind_value(c, pStmt, 1, p->pScope);
   sqlite3_bind_int(pStmt, 2, pPlace->iFlag);
-  if (pPlace->pLast) sqlite3_bind_value(pStmt, 3, pPlace->pLast);
+  if (pPlace->pLast) steward_bind_value(c, pStmt, 3, pPlace->pLast);
   sqlite3_bind_int64(pStmt, 4, pPlace->iRowid);
   sqlite3_bind_int64(pStmt, 5, p->nMax - p->nRow + 1);
-  if (p->pSince) sqlite3_bind_value(pStmt, 6, p->pSince);
+  if (p->pSince) steward_bind_value(c, pStmt, 6, p->pSince);
   for (i = 0; i < p->filter.n; i++) {
-    sqlite3_bind_value(pStmt, 10 + i, p->filter.a[i].pValue);
+    steward_bind_value(c, pStmt, 10 + i, p->filter.a[i].pValue);
   }
 }
 
@@ -312,7 +312,7 @@ static void deltas_of(StewardCall *c, StewardRows *r, DeltaForm *f,
   sqlite3_value *pParent = steward_json_scalar(c, zParent);
   if (pParent) {
     sqlite3_reset(pStmt);
-    sqlite3_bind_value(pStmt, 1, pParent);
+    steward_bind_value(c, pStmt, 1, pParent);
   }
   while (steward_next(c, pStmt)) {
     char *z = overlays_json(c, f, pStmt);
@@ -368,7 +368,8 @@ static void deltas_rows(StewardCall *c, StewardRows *r, int nArg,
         " NULL OR \"%w\" > ?2) ORDER BY \"%w\", \"%w\"",
         f->zList, f->base.zTable, f->zKids, f->names.zParent, f->zFlagSql,
         zTime, zTime, f->names.zKey);
-    if (pStmt && stream_given(apArg[2])) sqlite3_bind_value(pStmt, 2, apArg[2]);
+    if (pStmt && stream_given(apArg[2]))
+      steward_bind_value(c, pStmt, 2, apArg[2]);
     pEach = steward_query(c, SQL_options_each, "v", apArg[1]);
     while (steward_next(c, pEach)) {
       deltas_of(c, r, f, pStmt, steward_column(c, pEach, 3));
@@ -428,7 +429,7 @@ static void activity_rows(StewardCall *c, StewardRows *r, int nArg,
         n->zTime, pScope ? " AND +\"" : "", pScope ? n->zScope : "",
         pScope ? "\" = ?2" : "", n->zTime);
     if (pStmt) sqlite3_bind_int64(pStmt, 1, iFrom);
-    if (pStmt && pScope) sqlite3_bind_value(pStmt, 2, pScope);
+    if (pStmt && pScope) steward_bind_value(c, pStmt, 2, pScope);
     steward_rows_own(r, pStmt);
   }
   sqlite3_value_free(pScope);

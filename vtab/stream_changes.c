@@ -79,7 +79,7 @@ static void filter_scope(StewardCall *c, const DeltaForm *f,
   }
   p->a[p->n].zColumn = steward_mprintf(c, "%s", f->names.zScope);
   p->a[p->n].pValue = sqlite3_value_dup(pScope);
-  p->n++;
+  if (p->a[p->n++].pValue == NULL) steward_fail_nomem(c);
 }
 
 /* Does the row that pRow (DELTA_ALL) stands on pass the filter? */

@@ -93,11 +93,15 @@ void stream_check_scope(StewardCall *c, const DeltaForm *f,
 
 /* The scope, which may be {"$blob":"hex"}, as a value; caller frees. */
 sqlite3_value *stream_arg_scope(StewardCall *c, sqlite3_value *v) {
+  sqlite3_value *pCopy;
   if (c->rc || !stream_given(v)) return NULL;
-  if (sqlite3_value_type(v) == SQLITE_TEXT && sqlite3_value_text(v)[0] == '{') {
-    return steward_json_scalar(c, (const char *)sqlite3_value_text(v));
+  if (sqlite3_value_type(v) == SQLITE_TEXT) {
+    const char *z = (const char *)sqlite3_value_text(v);
+    if (z && z[0] == '{') return steward_json_scalar(c, z);
   }
-  return sqlite3_value_dup(v);
+  pCopy = sqlite3_value_dup(v);
+  if (pCopy == NULL) steward_fail_nomem(c);
+  return pCopy;
 }
 
 i64 stream_arg_rows(StewardCall *c, sqlite3_value *v) {

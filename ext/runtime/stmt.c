@@ -278,6 +278,15 @@ static sqlite3_stmt *take_bound(StewardCall *c, enum StewardSqlId id,
   return pStmt;
 }
 
+/* Bind a value, which needs memory for a text or a BLOB. */
+void steward_bind_value(StewardCall *c, sqlite3_stmt *pStmt, int i,
+                        sqlite3_value *v) {
+  int rc;
+  if (c->rc || pStmt == NULL) return;
+  rc = sqlite3_bind_value(pStmt, i, v);
+  if (rc) steward_fail_db(c, rc);
+}
+
 /* Take and bind, for a loop over steward_next(). */
 sqlite3_stmt *steward_query(StewardCall *c, enum StewardSqlId id,
                             const char *zFmt, ...) {

@@ -54,7 +54,7 @@ ORDER BY h.updated_at ASC
 LIMIT ?;  -- Batch size control for memory management
 
 -- section: 1.2 StreamHTTPDeltas
--- cannot: sqlc.slice() is a code generator's, not SQL: IN (SELECT value FROM json_each(?)) replaces it
+-- cannot: sqlc.slice() is a code generator's, not SQL: IN (SELECT value FROM json_each(?)) replaces it, or stream_deltas
 SELECT
     h.id,
     h.parent_http_id,
@@ -166,7 +166,7 @@ WHERE id = ?
     AND updated_at = ?;  -- Version check for optimistic locking
 
 -- section: 3.3 LockHTTPForStreamingUpdate
--- cannot: SQLite has no row locks: a lease on the row, or the version check of TestConcurrentHTTPUpdate, replaces it
+-- cannot: SQLite has no row locks: the version check of TestConcurrentHTTPUpdate replaces it, or stream_version with delta_update
 SELECT id, workspace_id, updated_at
 FROM http
 WHERE id = ? AND workspace_id = ?
