@@ -158,7 +158,7 @@ proc reason {code ms} {
   switch -- [lindex $code 0] {
     CHILDSTATUS {
       set status [lindex $code 2]
-      if {$ms >= $limit * 1000} { return "time-out after $limit s" }
+      if {$status == 124 || $ms >= $limit * 1000} { return "time-out after $limit s" }
       if {$status > 128} { return "signal [expr {$status - 128}]" }
       return "exit status $status"
     }
