@@ -31,6 +31,8 @@ static int (*const aRegister[])(Steward *) = {
     ttl_register,
     ttl_tables_register, /* rows that expire */
     delta_register,      /* overlays */
+    perf_text_register,
+    perf_trace_register, /* what statements cost */
     perf_register,
     perf_tables_register,        /* measurements */
     health_tables_register,      /* checks */

@@ -160,8 +160,10 @@ struct Steward {
   int nSystable;        /* writes through systables that are under way */
   const char *zChecked; /* the set that may be written, see write.c ... */
   unsigned iChecked;    /* ... in this version of the file */
-  int eVfs;             /* 0 not looked at yet, 1 ordinary, 2 dqlite */
-  struct { /* the tables of functions, in the order of registration */
+  void *pCapture;       /* of ext/perf_trace.c, freed by xCaptureFree */
+  void (*xCaptureFree)(void *);
+  int eVfs; /* 0 not looked at yet, 1 ordinary, 2 dqlite */
+  struct {  /* the tables of functions, in the order of registration */
     const struct StewardFunc *aFunc;
     int n;
   } aList[24];
@@ -460,6 +462,8 @@ char *ttl_unreadable_sql(StewardCall *c, const char *zColumn,
 int ttl_register(Steward *p);
 int ttl_tables_register(Steward *p);
 int perf_register(Steward *p);
+int perf_text_register(Steward *p);
+int perf_trace_register(Steward *p);
 int perf_tables_register(Steward *p);
 int health_tables_register(Steward *p);
 int vacuum_tables_register(Steward *p);

@@ -1,4 +1,9 @@
 -- set: maintenance
+-- name: perf_probe
+-- set: none
+-- Run to see whether the trace hook is called.
+SELECT 1;
+
 -- name: perf_record hot
 -- Store one measurement.
 INSERT INTO main.steward_performance_metrics(db_path, metric_name,

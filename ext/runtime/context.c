@@ -20,7 +20,9 @@ Steward *steward_new(sqlite3 *db) {
 
 /* Destructor.  The owner table has finalized the statements already. */
 void steward_free(void *pSteward) {
-  sqlite3_free(pSteward);
+  Steward *p = pSteward;
+  if (p->xCaptureFree) p->xCaptureFree(p->pCapture);
+  sqlite3_free(p);
 }
 
 /* SQLite 3.45 and later want to know which functions give their result a
