@@ -84,6 +84,7 @@ fault: $(SO) c-tests ## fail each allocation in turn
 bench: $(SO) c-tests ## measure; ratios with percentiles, and JSON
 	$(O)/tests/bench $(SO) $(BENCH)
 	$(O)/tests/bench_delivery $(SO) $(BENCH)
+	$(O)/tests/bench_perf $(SO) $(BENCH)
 
 .PHONY: fixture
 fixture: need-test $(SO) ## the database of a new version, in tests/fixtures/

@@ -66,9 +66,11 @@ typedef struct Run {
   PerfEntry *e; /* NULL: not looked up */
   u64 iStart;   /* ticks */
   i64 nRow, nChange;
+  double rRows; /* full: how many runs its rows stand for */
   double rWeight;
   i64 aLast[PERF_STATUS_COUNT];
   int nSeen; /* ends so far */
+  int nRun;  /* what SQLite counts at the next beginning */
   int bRunning, bWrites;
 } Run;
 
@@ -93,6 +95,7 @@ typedef struct Capture {
     u64 id;
     double rWeight;
   } last;
+  Run *pRows;       /* full: the last one whose rows are counted, or NULL */
   Run *pEnded;      /* it ended, and nothing has begun since ... */
   PerfSample ended; /* ... as this, if it was counted */
   int bCounted;
@@ -155,6 +158,12 @@ static i64 tick_ms(Capture *p, u64 iTick) {
   return p->iBaseMs + (i64)(nNs / 1000000);
 }
 
+static int on_event(unsigned eEvent, void *pArg, void *pStmt, void *pX);
+
+static void listen(Capture *p, unsigned mEvent) {
+  sqlite3_trace_v2(p->p->db, mEvent, on_event, p);
+}
+
 /*************************************************************************
 ** One statement
 */
@@ -212,9 +221,24 @@ static void give_up(Capture *p, Run *r) {
   r->pStmt = NULL;
 }
 
+/* Every row of a result costs 5 ns to be told of: full asks for those of the
+** runs whose counters it reads. */
+static void want_rows(Capture *p, Run *r) {
+  int bWant = r->nSeen < EVERY_STATUS || (r->nSeen + 1) % EVERY_STATUS == 0;
+  r->rRows = r->nSeen < EVERY_STATUS ? 1.0 : bWant ? EVERY_STATUS : 0.0;
+  if (bWant) {
+    if (!p->pRows) listen(p, ALL_EVENTS);
+    p->pRows = r;
+  } else if (p->pRows && !p->pRows->bRunning) {
+    listen(p, SQLITE_TRACE_STMT | SQLITE_TRACE_PROFILE);
+    p->pRows = NULL;
+  }
+}
+
 static void begin(Capture *p, sqlite3_stmt *pStmt, const char *zSql,
                   double rWeight) {
   Run *r = run_of(p, pStmt);
+  int nRun = sqlite3_stmt_status(pStmt, SQLITE_STMTSTATUS_RUN, 0);
   u64 hash;
   if (r->bRunning && r->pStmt != pStmt) {
     give_up(p, r);
@@ -223,7 +247,7 @@ static void begin(Capture *p, sqlite3_stmt *pStmt, const char *zSql,
   if (p->eMode == MODE_SLOW) {
     r->pStmt = pStmt;
     r->e = NULL;
-  } else {
+  } else if (r->pStmt != pStmt || nRun == 0 || nRun != r->nRun) {
     hash = XXH3_64bits(zSql, strlen(zSql));
     if (r->pStmt != pStmt || r->hash != hash) {
       identify(p, r, zSql);
@@ -232,10 +256,11 @@ static void begin(Capture *p, sqlite3_stmt *pStmt, const char *zSql,
       r->bWrites = !sqlite3_stmt_readonly(pStmt);
       r->nSeen = 0;
       read_status(pStmt, r->aLast);
-    } else if (p->eMode == MODE_SAMPLE) {
-      read_status(pStmt, r->aLast);
     }
   }
+  if (p->eMode == MODE_SAMPLE) read_status(pStmt, r->aLast);
+  if (p->eMode == MODE_FULL) want_rows(p, r);
+  r->nRun = nRun + 1;
   if (p->eMode == MODE_SLOW) r->bWrites = !sqlite3_stmt_readonly(pStmt);
   if (r->bWrites) r->nChange = sqlite3_total_changes64(p->p->db);
   r->nRow = 0;
@@ -288,6 +313,7 @@ static int end(Capture *p, sqlite3_stmt *pStmt) {
   if (p->eMode == MODE_SLOW && (i64)sample.nNs < p->iThreshold) return !bAgain;
   sample.iAt = tick_ms(p, iNow);
   sample.nRow = r->nRow;
+  if (p->eMode == MODE_FULL) sample.nRow = (i64)((double)r->nRow * r->rRows);
   if (r->bWrites && r->nRow == 0 &&
       sqlite3_total_changes64(p->p->db) != r->nChange) {
     sample.nRow = sqlite3_changes64(p->p->db);
@@ -344,8 +370,6 @@ static void look_back(Capture *p) {
 /*************************************************************************
 ** Events
 */
-static int on_event(unsigned eEvent, void *pArg, void *pStmt, void *pX);
-
 /* Uniform in 1..2N-1. */
 static int draw(Capture *p) {
   double r = (double)p->nEvery;
@@ -360,10 +384,6 @@ static int draw(Capture *p) {
   p->iRandom ^= p->iRandom >> 7;
   p->iRandom ^= p->iRandom << 17;
   return 1 + (int)(p->iRandom % (u64)(2 * (i64)r - 1));
-}
-
-static void listen(Capture *p, unsigned mEvent) {
-  sqlite3_trace_v2(p->p->db, mEvent, on_event, p);
 }
 
 static void give_up_all(Capture *p) {
@@ -483,6 +503,7 @@ static void start(Capture *p, int eMode) {
   memset(p->aRun, 0, sizeof(p->aRun));
   memset(&p->last, 0, sizeof(p->last));
   p->pEnded = NULL;
+  p->pRows = p->aRun;
   ticks_begin();
   p->iBaseMs = 0;
   p->iRandom = (monotonic_ns() ^ (u64)(uintptr_t)p) | 1;

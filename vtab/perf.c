@@ -55,7 +55,9 @@ static void statement_row(StewardCall *c, StewardRows *r, const PerfStats *s) {
 ** and are within 6 %.  samples were measured; each stands for sample_weight
 ** calls, and what is counted (calls, rows, steps) is off by about
 ** 1/sqrt(samples) where that is above 1.  errors are a lower bound: one is seen
-** when the connection runs its next statement without preparing it first.
+** when the connection runs its next statement without preparing it first.  The
+** rows of a SELECT are counted in its first 32 runs on a connection and in every
+** 32nd from there on.
 ** Source: pg_stat_statements; seed 001, query execution time tracking.
 ** Example: SELECT perf_trace('full'); -- 1
 **   CREATE TABLE t(x);
