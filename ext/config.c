@@ -36,6 +36,8 @@ static const StewardSetting aSetting[] = {
      "how long migrations wait for another connection's write lock"},
     {"performance_retention_days", 30, 1, 36500, "days",
      "age at which performance metrics are removed"},
+    {"performance_rollup_days", 1825, 1, 36500, "days",
+     "age at which the sums of performance metrics by the day are removed"},
     {"vacuum_retention_days", 90, 1, 36500, "days",
      "age at which entries of the vacuum log are removed"},
 };

@@ -4,6 +4,8 @@
 **   perf_text.c     statements without their literals, and their fingerprints
 **   perf_store.c    the process's table of statements
 **   perf_trace.c    capture: SQLite's trace hook
+**   perf_stat.c     percentiles and histograms of columns
+**   perf_history.c  metrics by the hour and by the day
 **   perf.c          values that the caller records, batches of counters
 */
 #ifndef PERF_INT_H
@@ -80,6 +82,11 @@ typedef struct PerfInfo {
   i64 nStatements, nMax, nEvicted, nLost, iReset;
 } PerfInfo;
 
+typedef struct PerfTotals {
+  PerfInfo info;
+  double rCalls, rNs, rBusy, rErrors;
+} PerfTotals;
+
 PerfEntry *perf_store_find(u64 id, const char *zPath, const char *zText,
                            i64 nText);
 int perf_store_add(PerfEntry *e, u64 id, PerfSample *pSample);
@@ -92,6 +99,7 @@ void perf_store_slow(u64 id, const char *zPath, double rMs, i64 iAt,
 void perf_store_limit(int nMax);
 i64 perf_store_reset(i64 iAt);
 void perf_store_info(PerfInfo *pInfo /* OUT */);
+void perf_store_totals(PerfTotals *pTotals /* OUT */);
 int perf_store_copy(StewardCall *c, PerfStats **paStats /* OUT */,
                     int *pnStats /* OUT */);
 void perf_store_copy_free(PerfStats *aStats, int nStats);
@@ -103,5 +111,10 @@ double perf_stats_percentile(const PerfStats *s, double p);
 ** Interface to code in perf_trace.c
 */
 const char *perf_trace_mode(Steward *p);
+
+/*************************************************************************
+** Interface to code in perf.c
+*/
+int perf_counter_at(StewardCall *c, int i, StewardCounter *pOut /* OUT */);
 
 #endif

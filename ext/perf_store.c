@@ -37,6 +37,7 @@ static struct {
   PerfEntry *pFree;
   int nEntry, nMax;
   i64 nEvicted, iReset;
+  PerfTotals gone; /* of statements that were evicted */
   atomic_llong nLost;
   char *azPath[PATHS]; /* files that statements ran on */
   PerfSlow *aSlow;
@@ -99,6 +100,7 @@ static void release_all(int bUnlock) {
     }
   }
   store.nEvicted = 0;
+  memset(&store.gone, 0, sizeof(store.gone));
   store.nSlow = 0;
   atomic_store(&store.nLost, 0);
 }
@@ -140,6 +142,10 @@ static void evict(void) {
   }
   qsort(ap, (size_t)n, sizeof(*ap), by_calls);
   for (i = 0; i < nGo && i < n; i++) {
+    store.gone.rCalls += ap[i]->s.rCalls;
+    store.gone.rNs += ap[i]->s.rNs;
+    store.gone.rBusy += ap[i]->s.rBusy;
+    store.gone.rErrors += ap[i]->s.rErrors;
     unchain(ap[i]);
     release_entry(ap[i]);
     store.nEvicted++;
@@ -371,6 +377,29 @@ void perf_store_info(PerfInfo *pInfo /* OUT */) {
   pInfo->nEvicted = store.nEvicted;
   pInfo->nLost = (i64)atomic_load(&store.nLost);
   pInfo->iReset = store.iReset;
+  store_unlock();
+}
+
+/* Sums since the last reset, evicted statements included. */
+void perf_store_totals(PerfTotals *pTotals /* OUT */) {
+  int i;
+  perf_store_info(&pTotals->info);
+  store_lock();
+  pTotals->rCalls = store.gone.rCalls;
+  pTotals->rNs = store.gone.rNs;
+  pTotals->rBusy = store.gone.rBusy;
+  pTotals->rErrors = store.gone.rErrors;
+  for (i = 0; i < CHAINS; i++) {
+    PerfEntry *e;
+    for (e = store.aChain[i]; e; e = e->pNext) {
+      entry_lock(e);
+      pTotals->rCalls += e->s.rCalls;
+      pTotals->rNs += e->s.rNs;
+      pTotals->rBusy += e->s.rBusy;
+      pTotals->rErrors += e->s.rErrors;
+      entry_unlock(e);
+    }
+  }
   store_unlock();
 }
 

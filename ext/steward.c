@@ -33,6 +33,8 @@ static int (*const aRegister[])(Steward *) = {
     delta_register,      /* overlays */
     perf_text_register,
     perf_trace_register, /* what statements cost */
+    perf_stat_register,
+    perf_history_register,
     perf_register,
     perf_tables_register,        /* measurements */
     health_tables_register,      /* checks */

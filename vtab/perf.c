@@ -143,9 +143,80 @@ static void plan_rows(StewardCall *c, StewardRows *r, int nArg,
   sqlite3_free(zExplain);
 }
 
+/* The end of the last closed bucket, at most iTo; iFrom when there is none. */
+static i64 rolled_to(StewardCall *c, int nSeconds, i64 iFrom, i64 iTo) {
+  i64 i = steward_int(c, SQL_perf_rolled, iFrom, "i", nSeconds);
+  return i < iFrom ? iFrom : i > iTo ? iTo : i;
+}
+
+/* A row of SQL_perf_summary, with its trend. */
+static void summary_row(StewardCall *c, StewardRows *r, sqlite3_stmt *pRow,
+                        i64 iWindow) {
+  int bTrend = sqlite3_column_type(pRow, 9) != SQLITE_NULL &&
+               sqlite3_column_type(pRow, 10) != SQLITE_NULL;
+  double rEarly = sqlite3_column_double(pRow, 9);
+  double rLate = sqlite3_column_double(pRow, 10);
+  if (rEarly == 0) bTrend = 0;
+  steward_row(c, r, bTrend ? "ttllddddddd" : "ttlldddddd",
+              steward_column(c, pRow, 0), steward_column(c, pRow, 1), iWindow,
+              sqlite3_column_int64(pRow, 2), sqlite3_column_double(pRow, 3),
+              sqlite3_column_double(pRow, 4), sqlite3_column_double(pRow, 5),
+              sqlite3_column_double(pRow, 6), sqlite3_column_double(pRow, 7),
+              sqlite3_column_double(pRow, 8),
+              bTrend ? (rLate - rEarly) / (rEarly < 0 ? -rEarly : rEarly) : 0);
+}
+
+/* perf_summary(metric_name TEXT, unit TEXT, window_ms INTEGER, count INTEGER,
+**   avg REAL, min REAL, max REAL, p50 REAL, p95 REAL, p99 REAL, trend REAL,
+**   HIDDEN window)     table
+** Every metric of sqlite_performance_metrics over a window that ends now: '1h'
+** by default, to '3650d'.  trend: by what share the average of its later half is
+** above that of its earlier half.  Windows of two days and more begin at a full
+** hour, those of seven and more at a full day (UTC), as they are read from what
+** perf_rollup() summed up; their percentiles are the means of those of the
+** hours and days, weighted by their counts.
+** Set: maintenance
+** Errors: "INVALID_ARGUMENT: perf_summary: window must be milliseconds or a
+**   duration like '15m', got 'x'"; "... window must be within 1..315360000000
+**   ms, got N"; NOT_INSTALLED.
+** Source: seed 001, performance trends.
+** Example: SELECT perf_record('q', 1), perf_record('q', 3); -- 1|2
+**   SELECT metric_name, count, avg, p50, max FROM perf_summary('1h');
+**   -- q|2|2.0|2.0|3.0
+*/
+static void summary_rows(StewardCall *c, StewardRows *r, int nArg,
+                         sqlite3_value **apArg) {
+  i64 iWindow = 3600000, iNow = steward_now(c->p) / 1000;
+  i64 iFrom, iDay, iHour;
+  sqlite3_stmt *pRow;
+  if (apArg[0] && sqlite3_value_type(apArg[0]) != SQLITE_NULL) {
+    iWindow = steward_arg_time(c, apArg[0], "window");
+  }
+  if (c->rc == SQLITE_OK && (iWindow < 1 || iWindow > 315360000000LL)) {
+    steward_fail(c, STEWARD_INVALID_ARGUMENT,
+                 "window must be within 1..315360000000 ms, got %lld", iWindow);
+  }
+  if (c->rc) return;
+  iFrom = iNow - iWindow / 1000;
+  iDay = iHour = iFrom;
+  if (iWindow >= 7 * 86400000LL) {
+    iFrom = iFrom / 86400 * 86400;
+    iDay = rolled_to(c, 86400, iFrom, iNow);
+  }
+  if (iWindow >= 2 * 86400000LL) {
+    iFrom = iFrom / 3600 * 3600;
+    if (iDay < iFrom || iWindow < 7 * 86400000LL) iDay = iFrom;
+    iHour = rolled_to(c, 3600, iDay, iNow);
+  }
+  pRow = steward_query(c, SQL_perf_summary, "lllll", iFrom, iNow, iDay, iHour,
+                       iFrom + (iNow - iFrom) / 2);
+  while (steward_next(c, pRow)) summary_row(c, r, pRow, iWindow);
+  steward_give(c, SQL_perf_summary, pRow);
+}
+
 /* perf_counters(name TEXT, value REAL, unit TEXT, meaning TEXT)     table
-** The engine's counters of this connection and process as they are now; value
-** is NULL where there is nothing to tell yet.
+** The engine's counters of this connection and process as they are now, and the
+** totals of what was captured; value is NULL where there is nothing to tell.
 ** Source: seed 001, cache hit ratio and I/O metrics.
 ** Example: SELECT value, unit FROM perf_counters WHERE name='page_size_bytes';
 **   -- 4096.0|bytes
@@ -154,7 +225,7 @@ static void counter_rows(StewardCall *c, StewardRows *r, int nArg,
                          sqlite3_value **apArg) {
   StewardCounter counter;
   int i;
-  for (i = 0; steward_counter_at(c, i, &counter); i++) {
+  for (i = 0; perf_counter_at(c, i, &counter); i++) {
     if (counter.bKnown) {
       steward_row(c, r, "tdtt", counter.zName, counter.rValue, counter.zUnit,
                   counter.zMeaning);
@@ -168,6 +239,13 @@ static const StewardTable aTable[] = {
     {.zName = "perf_counters",
      .zColumns = "name TEXT, value REAL, unit TEXT, meaning TEXT",
      .xRows = counter_rows},
+    {.zName = "perf_summary",
+     .zColumns = "metric_name TEXT, unit TEXT, window_ms INTEGER,"
+                 " count INTEGER, avg REAL, min REAL, max REAL, p50 REAL,"
+                 " p95 REAL, p99 REAL, trend REAL, window HIDDEN",
+     .nArg = 1,
+     .xRows = summary_rows,
+     .zSet = "maintenance"},
     {.zName = "perf_statements",
      .zColumns = "queryid INTEGER, query TEXT, db_path TEXT, calls INTEGER,"
                  " total_exec_time REAL, min_exec_time REAL,"

@@ -55,6 +55,17 @@ int steward_register_functions(Steward *p, const StewardFunc *aFunc, int n) {
   return rc;
 }
 
+/* An aggregate of its arguments alone. */
+int steward_register_aggregate(Steward *p, const char *zName, int nArg,
+                               void (*xStep)(sqlite3_context *, int,
+                                             sqlite3_value **),
+                               void (*xFinal)(sqlite3_context *)) {
+  return sqlite3_create_function_v2(p->db, zName, nArg,
+                                    SQLITE_UTF8 | SQLITE_RESULT_SUBTYPE |
+                                        SQLITE_INNOCUOUS | SQLITE_DETERMINISTIC,
+                                    p, NULL, xStep, xFinal, NULL);
+}
+
 /* The i-th registered function, NULL beyond the last. */
 const StewardFunc *steward_function_at(Steward *p, int i) {
   int k;
