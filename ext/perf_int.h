@@ -6,6 +6,8 @@
 **   perf_trace.c    capture: SQLite's trace hook
 **   perf_stat.c     percentiles and histograms of columns
 **   perf_history.c  metrics by the hour and by the day
+**   perf_export.c   everything that is counted, for other tools
+**   perf_report.c   the state of the database as a page
 **   perf.c          values that the caller records, batches of counters
 */
 #ifndef PERF_INT_H
@@ -116,5 +118,17 @@ const char *perf_trace_mode(Steward *p);
 ** Interface to code in perf.c
 */
 int perf_counter_at(StewardCall *c, int i, StewardCounter *pOut /* OUT */);
+
+/*************************************************************************
+** Interface to code in perf_export.c
+*/
+typedef struct PerfFamily {
+  const char *zName; /* without `steward_` and `_total` */
+  int bCounter;      /* else it is a gauge */
+  const char *zUnit; /* the end of its name, or "" */
+  const char *zHelp;
+} PerfFamily;
+
+int perf_family_at(StewardCall *c, int i, char *zName, PerfFamily *pOut);
 
 #endif

@@ -35,6 +35,8 @@ static int (*const aRegister[])(Steward *) = {
     perf_trace_register, /* what statements cost */
     perf_stat_register,
     perf_history_register,
+    perf_export_register,
+    perf_report_register, /* steward_report */
     perf_register,
     perf_tables_register,        /* measurements */
     health_tables_register,      /* checks */

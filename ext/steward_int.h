@@ -475,6 +475,8 @@ int perf_text_register(Steward *p);
 int perf_trace_register(Steward *p);
 int perf_stat_register(Steward *p);
 int perf_history_register(Steward *p);
+int perf_export_register(Steward *p);
+int perf_report_register(Steward *p);
 int perf_tables_register(Steward *p);
 int health_tables_register(Steward *p);
 int vacuum_tables_register(Steward *p);

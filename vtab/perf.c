@@ -214,6 +214,26 @@ static void summary_rows(StewardCall *c, StewardRows *r, int nArg,
   steward_give(c, SQL_perf_summary, pRow);
 }
 
+/* perf_metrics(name TEXT, type TEXT, unit TEXT, help TEXT)     table
+** Every name that perf_export gives, with its type (counter or gauge) and unit;
+** samples of counters have `_total` behind it in OpenMetrics and Prometheus.
+** Source: OpenMetrics 1.0.
+** Example: SELECT type, unit FROM perf_metrics
+**   WHERE name = 'steward_wal_bytes'; -- gauge|bytes
+*/
+static void metric_rows(StewardCall *c, StewardRows *r, int nArg,
+                        sqlite3_value **apArg) {
+  PerfFamily family;
+  char zName[64], *zFull;
+  int i;
+  for (i = 0; perf_family_at(c, i, zName, &family); i++) {
+    zFull = steward_mprintf(c, "steward_%s", family.zName);
+    steward_row(c, r, "tttt", zFull, family.bCounter ? "counter" : "gauge",
+                family.zUnit, family.zHelp);
+    sqlite3_free(zFull);
+  }
+}
+
 /* perf_counters(name TEXT, value REAL, unit TEXT, meaning TEXT)     table
 ** The engine's counters of this connection and process as they are now, and the
 ** totals of what was captured; value is NULL where there is nothing to tell.
@@ -239,6 +259,9 @@ static const StewardTable aTable[] = {
     {.zName = "perf_counters",
      .zColumns = "name TEXT, value REAL, unit TEXT, meaning TEXT",
      .xRows = counter_rows},
+    {.zName = "perf_metrics",
+     .zColumns = "name TEXT, type TEXT, unit TEXT, help TEXT",
+     .xRows = metric_rows},
     {.zName = "perf_summary",
      .zColumns = "metric_name TEXT, unit TEXT, window_ms INTEGER,"
                  " count INTEGER, avg REAL, min REAL, max REAL, p50 REAL,"
