@@ -38,6 +38,7 @@ static const char zStyle[] =
     "border-bottom:1px solid var(--line);vertical-align:top}"
     "tr:last-child td{border-bottom:0}"
     ".n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}"
+    ".n+td:not(.n),.n+th:not(.n){padding-left:14px}"
     "code{font:12.5px/1.45 ui-monospace,monospace;overflow-wrap:anywhere}"
     "td.q{min-width:260px;max-width:560px}"
     ".bar{height:4px;border-radius:2px;background:var(--accent);margin-top:5px}"
@@ -119,16 +120,18 @@ static void put_table(StewardCall *c, sqlite3_str *p, const char *zTitle,
   }
 }
 
-static int put_attention_of(StewardCall *c, sqlite3_str *p, const char *zSet,
-                            enum StewardSqlId id) {
+/* Rows of a statement as items: the critical ones into apOut[0], the others
+** into apOut[1]. */
+static void put_items(StewardCall *c, sqlite3_str **apOut, const char *zSet,
+                      enum StewardSqlId id) {
   sqlite3_stmt *pRow;
-  int n = 0;
-  if (c->rc || (zSet && !steward_installed(c, zSet))) return 0;
+  if (c->rc || (zSet && !steward_installed(c, zSet))) return;
   pRow = steward_take(c, id);
   while (steward_next(c, pRow)) {
+    int bBad = sqlite3_column_int(pRow, 0) > 1;
     const char *zWay = (const char *)sqlite3_column_text(pRow, 3);
-    sqlite3_str_appendf(p, "<li%s><b>",
-                        sqlite3_column_int(pRow, 0) > 1 ? " class=bad" : "");
+    sqlite3_str *p = apOut[bBad ? 0 : 1];
+    sqlite3_str_appendf(p, "<li%s><b>", bBad ? " class=bad" : "");
     put_text(p, (const char *)sqlite3_column_text(pRow, 1));
     sqlite3_str_appendall(p, "</b> ");
     put_text(p, (const char *)sqlite3_column_text(pRow, 2));
@@ -138,19 +141,27 @@ static int put_attention_of(StewardCall *c, sqlite3_str *p, const char *zSet,
       sqlite3_str_appendall(p, "</code></span>");
     }
     sqlite3_str_appendall(p, "</li>");
-    n++;
   }
   steward_give(c, id, pRow);
-  return n;
 }
 
 static void put_attention(StewardCall *c, sqlite3_str *p) {
-  int n;
+  sqlite3_str *apOut[2];
+  int i, n = 0;
+  apOut[0] = sqlite3_str_new(c->db);
+  apOut[1] = sqlite3_str_new(c->db);
+  put_items(c, apOut, NULL, SQL_perf_attention);
+  put_items(c, apOut, "core", SQL_perf_attention_core);
+  put_items(c, apOut, "delivery", SQL_perf_attention_delivery);
   put_open(p, "Needs attention");
   sqlite3_str_appendall(p, "<ul>");
-  n = put_attention_of(c, p, NULL, SQL_perf_attention);
-  n += put_attention_of(c, p, "core", SQL_perf_attention_core);
-  n += put_attention_of(c, p, "delivery", SQL_perf_attention_delivery);
+  for (i = 0; i < 2; i++) {
+    char *z;
+    n += sqlite3_str_length(apOut[i]);
+    z = steward_str_finish(c, apOut[i]);
+    if (z) sqlite3_str_appendall(p, z);
+    sqlite3_free(z);
+  }
   sqlite3_str_appendall(p, "</ul>");
   if (n == 0) sqlite3_str_appendall(p, "<p class=ok>Nothing does.</p>");
   sqlite3_str_appendall(p, "</section>");

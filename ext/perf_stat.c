@@ -112,8 +112,8 @@ static void values_free(Values *p) {
 ** Errors: "INVALID_ARGUMENT: perf_percentile: value must be a finite number, got
 **   'x'"; "... share must be within 0..1, got 95.0".
 ** Source: percentile_cont of SQL.
-** Example: SELECT perf_percentile(value, 0.5) FROM json_each('[1,2,3,10]');
-**   -- 2.5
+** Example: SELECT perf_percentile(4, 0.5); -- 4.0
+**   SELECT perf_percentile(value, 0.5) FROM json_each('[1,2,3,10]'); -- 2.5
 */
 static void percentile_step(sqlite3_context *ctx, int argc,
                             sqlite3_value **argv) {
@@ -166,11 +166,13 @@ static void percentile_final(sqlite3_context *ctx) {
 ** Aggregate: [[bound, count], ...], how many values are above the bound before
 ** and at most this one; bounds are 1, 2 and 5 times the powers of ten, and what
 ** is empty at both ends is left out.  Exact up to 10,000 values; beyond, values
-** within 1.6 % of a bound may count on its other side.
+** within 1.6 % of a bound may count on its other side.  NULLs do not count;
+** NULL when there is no value.
 ** Errors: "INVALID_ARGUMENT: perf_histogram: value must be a finite number, got
 **   'x'".
 ** Source: histograms of pg_stat_monitor.
-** Example: SELECT perf_histogram(value) FROM json_each('[1,2,3,10]');
+** Example: SELECT perf_histogram(4); -- [[5,1]]
+**   SELECT perf_histogram(value) FROM json_each('[1,2,3,10]');
 **   -- [[1,1],[2,1],[5,1],[10,1]]
 */
 static void histogram_step(sqlite3_context *ctx, int argc,
@@ -204,13 +206,13 @@ static void histogram_final(sqlite3_context *ctx) {
   int nPrinted = 0;
   StewardCall c = {.p = sqlite3_user_data(ctx), .ctx = ctx};
   char *zJson;
-  if (p && p->bFailed) {
+  if (p == NULL || p->bFailed || p->n == 0) {
     values_free(p);
     return;
   }
   pJson = sqlite3_str_new(c.p->db);
-  if (p && p->a) qsort(p->a, (size_t)p->n, sizeof(double), by_value);
-  n = p == NULL ? 0 : p->aCell ? CELLS : p->n;
+  if (p->a) qsort(p->a, (size_t)p->n, sizeof(double), by_value);
+  n = p->aCell ? CELLS : p->n;
   for (i = 0; i < n; i++) {
     i64 nValue = p->aCell ? p->aCell[i] : 1;
     double r;
@@ -228,7 +230,7 @@ static void histogram_final(sqlite3_context *ctx) {
     sqlite3_str_appendf(pJson, "%s[%g,%lld]", nPrinted++ ? "," : "[", rBound,
                         nHere);
   }
-  sqlite3_str_appendall(pJson, nPrinted ? "]" : "[]");
+  sqlite3_str_appendall(pJson, "]");
   values_free(p);
   zJson = steward_str_finish(&c, pJson);
   if (steward_close(&c)) return;

@@ -186,12 +186,12 @@ SELECT 'streaming_recent_duration_seconds', 'operation', operation_type,
 -- evidence, the way out.
 SELECT CASE status WHEN 'critical' THEN 2 ELSE 1 END AS severity,
        'Health: ' || replace(check_type, '_', ' ') AS what,
-       details AS evidence, coalesce(details ->> '$.sql', '') AS way
+       json_remove(details, '$.sql') AS evidence, coalesce(details ->> '$.sql', '') AS way
   FROM health_checks WHERE status <> 'healthy'
 UNION ALL
 SELECT 1, 'Free space in ' || schema_name,
-       reclaimable_bytes / 1048576 || ' MiB hold nothing, '
-       || round(100 * free_ratio) || ' % of the file', recommended
+       printf('%.1f MiB hold nothing, %.0f %% of the file',
+              reclaimable_bytes / 1048576.0, 100 * free_ratio), recommended
   FROM vacuum_status WHERE recommended <> 'nothing'
 UNION ALL
 SELECT 1, 'Statement scans whole tables', fullscan_steps || ' steps in ' || calls
