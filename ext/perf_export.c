@@ -7,8 +7,9 @@
 ** A family is a name with a type, a unit and a text; its series carry labels.
 ** The counters of perf_counters are families, renamed by the conventions of
 ** OpenMetrics (`steward_`, base units, the unit last); the others stand in
-** aFamily, and the statements of sql/perf.sql named perf_series_* read them, each
-** of a set that may be there.  A statement of SQL is a label by its queryid only.
+** aFamily, and the statements of sql/perf.sql named perf_series_* read them,
+** each of a set that may be there.  A statement of SQL is a label by its
+** queryid only.
 */
 #include <math.h>
 #include <string.h>
@@ -218,7 +219,8 @@ static void collect(StewardCall *c, SeriesList *p, i64 nStatements) {
 ** Formats
 */
 /* Text with what zEscape lists behind a backslash; a line end is \n (or an
-** escaped blank where bLine is 0), and text that is no UTF-8 loses what is not ASCII. */
+** escaped blank where bLine is 0), and text that is no UTF-8 loses what is not
+** ASCII. */
 static void put_escaped(sqlite3_str *p, const char *z, const char *zEscape,
                         int bLine) {
   int bUtf8 = steward_utf8_ok((const unsigned char *)z, (int)strlen(z));
@@ -338,11 +340,11 @@ static const StewardOption aExportOption[] = {
 
 /* perf_export(format TEXT [, options JSON]) -> TEXT     directonly
 ** Everything that is counted, to be collected: `openmetrics`, `prometheus` (its
-** text format 0.0.4), `influx` (line protocol, nanoseconds) or `json`.  The table
-** perf_metrics lists the names.  At most 100 statements and 100 consumers are
-** in it; a statement is told by its queryid in hexadecimal digits.
-** Errors: "INVALID_ARGUMENT: perf_export: format must be openmetrics|prometheus|
-**   influx|json, got 'xml'".
+** text format 0.0.4), `influx` (line protocol, nanoseconds) or `json`.  The
+** table perf_metrics lists the names.  At most 100 statements and 100 consumers
+** are in it; a statement is told by its queryid in hexadecimal digits.
+** Errors: "INVALID_ARGUMENT: perf_export: format must be
+**   openmetrics|prometheus|influx|json, got 'xml'".
 ** Source: seed 001, performance metrics; OpenMetrics 1.0.
 ** Example: SELECT perf_export('openmetrics') LIKE '%# EOF%'; -- 1
 **   SELECT value ->> '$.unit' FROM json_each(perf_export('json'))

@@ -109,8 +109,8 @@ static void values_free(Values *p) {
 ** Aggregate: the value that the share (0 to 1) of all values does not exceed,
 ** interpolated between two.  Exact up to 10,000 values, beyond within 1.6 %.
 ** NULLs do not count; NULL when there is no value.
-** Errors: "INVALID_ARGUMENT: perf_percentile: value must be a finite number, got
-**   'x'"; "... share must be within 0..1, got 95.0".
+** Errors: "INVALID_ARGUMENT: perf_percentile: value must be a finite number,
+**   got 'x'"; "... share must be within 0..1, got 95.0".
 ** Source: percentile_cont of SQL.
 ** Example: SELECT perf_percentile(4, 0.5); -- 4.0
 **   SELECT perf_percentile(value, 0.5) FROM json_each('[1,2,3,10]'); -- 2.5

@@ -550,11 +550,12 @@ static int mode_index(StewardCall *c, sqlite3_value *v) {
 /* perf_trace([mode TEXT [, options JSON]]) -> 1, or the mode in effect
 **                                                               directonly
 ** Capture what this connection's statements cost into perf_statements: `off`;
-** `sample`, a statement in N, with N such that it costs less than 0.5 %; `full`,
-** every statement; `slow`, those above a threshold (100 ms), into perf_slow,
-** too.  It takes the connection's one trace slot (.trace of the shell,
-** set_trace_callback of Python) and that of sqlite3_profile(): a hook of yours is
-** replaced, and the other way round.  Without a mode: the mode in effect, `lost` after you took the slot.
+** `sample`, a statement in N, with N such that it costs less than 0.5 %;
+** `full`, every statement; `slow`, those above a threshold (100 ms), into
+** perf_slow, too.  It takes the connection's one trace slot (.trace of the
+** shell, set_trace_callback of Python) and that of sqlite3_profile(): a hook of
+** yours is replaced, and the other way round.  Without a mode: the mode in
+** effect, `lost` after you took the slot.
 ** Errors: "INVALID_ARGUMENT: perf_trace: mode must be off|sample|full|slow, got
 **   'on'".
 ** Source: seed 001, query execution time tracking.

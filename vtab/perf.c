@@ -56,8 +56,8 @@ static void statement_row(StewardCall *c, StewardRows *r, const PerfStats *s) {
 ** calls, and what is counted (calls, rows, steps) is off by about
 ** 1/sqrt(samples) where that is above 1.  errors are a lower bound: one is seen
 ** when the connection runs its next statement without preparing it first.  The
-** rows of a SELECT are counted in its first 32 runs on a connection and in every
-** 32nd from there on.
+** rows of a SELECT are counted in its first 32 runs on a connection and in
+** every 32nd from there on.
 ** Source: pg_stat_statements; seed 001, query execution time tracking.
 ** Example: SELECT perf_trace('full'); -- 1
 **   CREATE TABLE t(x);
@@ -170,10 +170,10 @@ static void summary_row(StewardCall *c, StewardRows *r, sqlite3_stmt *pRow,
 **   avg REAL, min REAL, max REAL, p50 REAL, p95 REAL, p99 REAL, trend REAL,
 **   HIDDEN window)     table
 ** Every metric of sqlite_performance_metrics over a window that ends now: '1h'
-** by default, to '3650d'.  trend: by what share the average of its later half is
-** above that of its earlier half.  Windows of two days and more begin at a full
-** hour, those of seven and more at a full day (UTC), as they are read from what
-** perf_rollup() summed up; their percentiles are the means of those of the
+** by default, to '3650d'.  trend: by what share the average of its later half
+** is above that of its earlier half.  Windows of two days and more begin at a
+** full hour, those of seven and more at a full day (UTC), as they are read from
+** what perf_rollup() summed up; their percentiles are the means of those of the
 ** hours and days, weighted by their counts.
 ** Set: maintenance
 ** Errors: "INVALID_ARGUMENT: perf_summary: window must be milliseconds or a
