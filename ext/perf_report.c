@@ -266,15 +266,15 @@ static void put_statements(StewardCall *c, sqlite3_str *p, i64 nMax) {
     sqlite3_str_appendall(p, "<p class=none>None captured in this process: "
                              "<code>SELECT perf_trace('sample')</code> begins."
                              "</p></section>");
-    return;
+  } else {
+    sqlite3_str_appendall(
+        p, "<div class=scroll><table><thead><tr><th>Statement<th class=n>Time"
+           "<th class=n>Runs<th class=n>Mean ms<th class=n>p95 ms<th class=n>"
+           "Most ms<th class=n>Rows<th class=n>Scan steps<th>Run times</tr>"
+           "</thead><tbody>");
+    for (i = 0; i < n && i < nMax; i++) put_statement(p, &aStats[i], rAll);
+    sqlite3_str_appendall(p, "</tbody></table></div></section>");
   }
-  sqlite3_str_appendall(
-      p, "<div class=scroll><table><thead><tr><th>Statement<th class=n>Time"
-         "<th class=n>Runs<th class=n>Mean ms<th class=n>p95 ms<th class=n>Most"
-         " ms<th class=n>Rows<th class=n>Scan steps<th>Run times</tr></thead>"
-         "<tbody>");
-  for (i = 0; i < n && i < nMax; i++) put_statement(p, &aStats[i], rAll);
-  sqlite3_str_appendall(p, "</tbody></table></div></section>");
   perf_store_copy_free(aStats, n);
 }
 

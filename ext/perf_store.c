@@ -118,9 +118,14 @@ static void store_unlock(void) {
 /*************************************************************************
 ** Entries
 */
+typedef struct Candidate {
+  PerfEntry *e;
+  double rCalls; /* as they were when the list was made: counting goes on */
+} Candidate;
+
 static int by_calls(const void *a, const void *b) {
-  double x = (*(PerfEntry *const *)a)->s.rCalls;
-  double y = (*(PerfEntry *const *)b)->s.rCalls;
+  double x = ((const Candidate *)a)->rCalls;
+  double y = ((const Candidate *)b)->rCalls;
   return (x > y) - (x < y);
 }
 
@@ -130,27 +135,38 @@ static void unchain(PerfEntry *e) {
   if (*pp) *pp = e->pNext;
 }
 
+static void sum_up(PerfTotals *pTotals, PerfEntry *e) {
+  entry_lock(e);
+  pTotals->rCalls += e->s.rCalls;
+  pTotals->rNs += e->s.rNs;
+  pTotals->rBusy += e->s.rBusy;
+  pTotals->rErrors += e->s.rErrors;
+  entry_unlock(e);
+}
+
 /* Make room: the twentieth part that was called least goes. */
 static void evict(void) {
   int nGo = store.nEntry - store.nMax + store.nMax / 20 + 1;
-  PerfEntry **ap = malloc(sizeof(*ap) * (size_t)(store.nEntry + 1));
+  Candidate *a = malloc(sizeof(*a) * (size_t)(store.nEntry + 1));
   int i, n = 0;
-  if (ap == NULL) return;
+  if (a == NULL) return;
   for (i = 0; i < CHAINS; i++) {
     PerfEntry *e;
-    for (e = store.aChain[i]; e; e = e->pNext) ap[n++] = e;
+    for (e = store.aChain[i]; e; e = e->pNext) {
+      entry_lock(e);
+      a[n].e = e;
+      a[n++].rCalls = e->s.rCalls;
+      entry_unlock(e);
+    }
   }
-  qsort(ap, (size_t)n, sizeof(*ap), by_calls);
+  qsort(a, (size_t)n, sizeof(*a), by_calls);
   for (i = 0; i < nGo && i < n; i++) {
-    store.gone.rCalls += ap[i]->s.rCalls;
-    store.gone.rNs += ap[i]->s.rNs;
-    store.gone.rBusy += ap[i]->s.rBusy;
-    store.gone.rErrors += ap[i]->s.rErrors;
-    unchain(ap[i]);
-    release_entry(ap[i]);
+    sum_up(&store.gone, a[i].e);
+    unchain(a[i].e);
+    release_entry(a[i].e);
     store.nEvicted++;
   }
-  free(ap);
+  free(a);
 }
 
 /* The one copy of a file's name; those beyond PATHS share one. */
@@ -391,23 +407,18 @@ void perf_store_totals(PerfTotals *pTotals /* OUT */) {
   pTotals->rErrors = store.gone.rErrors;
   for (i = 0; i < CHAINS; i++) {
     PerfEntry *e;
-    for (e = store.aChain[i]; e; e = e->pNext) {
-      entry_lock(e);
-      pTotals->rCalls += e->s.rCalls;
-      pTotals->rNs += e->s.rNs;
-      pTotals->rBusy += e->s.rBusy;
-      pTotals->rErrors += e->s.rErrors;
-      entry_unlock(e);
-    }
+    for (e = store.aChain[i]; e; e = e->pNext) sum_up(pTotals, e);
   }
   store_unlock();
 }
 
+/* Its text is the entry's as long as the table is locked. */
 static int copy_entry(StewardCall *c, PerfEntry *e, PerfStats *pOut) {
   entry_lock(e);
   *pOut = e->s;
-  pOut->zText = sqlite3_mprintf("%s", e->s.zText);
   entry_unlock(e);
+  if (pOut->nSample == 0) return 0;
+  pOut->zText = sqlite3_mprintf("%s", pOut->zText);
   if (pOut->zText) return 1;
   steward_fail_nomem(c);
   return 0;
@@ -433,7 +444,7 @@ int perf_store_copy(StewardCall *c, PerfStats **paStats /* OUT */,
   for (i = 0; i < CHAINS && c->rc == SQLITE_OK; i++) {
     PerfEntry *e;
     for (e = store.aChain[i]; e && c->rc == SQLITE_OK; e = e->pNext) {
-      if (e->s.nSample > 0 && copy_entry(c, e, &a[n])) n++;
+      if (copy_entry(c, e, &a[n])) n++;
     }
   }
   store_unlock();

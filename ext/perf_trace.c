@@ -26,7 +26,7 @@
 ** called any more; perf_trace() notices by running a statement that would be
 ** reported, and leaves the slot alone from then on.
 */
-#include <stdatomic.h>
+#include <pthread.h>
 #include <string.h>
 #include <time.h>
 
@@ -107,7 +107,7 @@ typedef struct Capture {
 ** Ticks: the processor's own clock where it runs evenly, else CLOCK_MONOTONIC
 */
 static double rTickNs = 1.0;
-static atomic_int bTsc = -1; /* -1: not looked at */
+static int bTsc; /* written once, like rTickNs, before the first capture */
 
 static u64 monotonic_ns(void) {
   struct timespec ts;
@@ -117,29 +117,30 @@ static u64 monotonic_ns(void) {
 
 static inline u64 ticks(void) {
 #ifdef HAVE_TSC
-  if (atomic_load_explicit(&bTsc, memory_order_relaxed) == 1) return __rdtsc();
+  if (bTsc) return __rdtsc();
 #endif
   return monotonic_ns();
 }
 
-/* Measure it against the system's clock for two milliseconds, once. */
-static void ticks_begin(void) {
+/* Measure it against the system's clock for two milliseconds. */
+static void ticks_measure(void) {
 #ifdef HAVE_TSC
   unsigned a = 0, b = 0, c = 0, d = 0;
   u64 iNs, iTsc, nNs;
-  if (atomic_load(&bTsc) >= 0) return;
-  if (!__get_cpuid(0x80000007, &a, &b, &c, &d) || !(d & (1u << 8))) {
-    atomic_store(&bTsc, 0);
-    return;
-  }
+  if (!__get_cpuid(0x80000007, &a, &b, &c, &d) || !(d & (1u << 8))) return;
   iNs = monotonic_ns();
   iTsc = __rdtsc();
   do {
     nNs = monotonic_ns() - iNs;
   } while (nNs < 2000000);
   rTickNs = (double)nNs / (double)(__rdtsc() - iTsc);
-  atomic_store(&bTsc, 1);
+  bTsc = 1;
 #endif
+}
+
+static void ticks_begin(void) {
+  static pthread_once_t once = PTHREAD_ONCE_INIT;
+  pthread_once(&once, ticks_measure);
 }
 
 static u64 ticks_ns(u64 n) {
