@@ -42,6 +42,8 @@ static const StewardSetting aSetting[] = {
      "how long migrations wait for another connection's write lock"},
     {"performance_retention_days", 30, 1, 36500, "days",
      "age at which performance metrics are removed"},
+    {"performance_rollup_days", 1825, 1, 36500, "days",
+     "age at which the sums of performance metrics by the day are removed"},
     /* the store's, in the order of its enum StoreLimit */
     {"store_max_bulk_bytes", 524288, 1, 1073741824, "bytes",
      "values and metadata of one store_bulk_put together"},

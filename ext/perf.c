@@ -10,7 +10,7 @@
 */
 #include <string.h>
 
-#include "steward_int.h"
+#include "perf_int.h"
 
 typedef struct RecordOptions {
   char *zUnit;
@@ -61,13 +61,51 @@ static void perf_record(sqlite3_context *ctx, int argc, sqlite3_value **argv) {
   if (steward_close(&c) == SQLITE_OK) sqlite3_result_int64(ctx, iId);
 }
 
+/* What was captured in this process, as counters; 0 beyond the last. */
+static int store_counter(int i, StewardCounter *pOut) {
+  static const StewardCounter aCounter[] = {
+      {"captured_statements", 0, 1, "statements",
+       "different statements that perf_statements holds"},
+      {"captured_calls_total", 0, 1, "calls",
+       "runs of statements that were captured, also those they stand for"},
+      {"captured_time_ms_total", 0, 1, "ms", "time that these took"},
+      {"captured_busy_total", 0, 1, "calls",
+       "captured runs that were refused a lock"},
+      {"captured_errors_total", 0, 1, "calls",
+       "captured runs that were seen to fail"},
+      {"captured_evicted_total", 0, 1, "statements",
+       "statements that were forgotten for want of room"},
+      {"captured_lost_total", 0, 1, "calls",
+       "runs that could not be counted for want of memory"},
+  };
+  PerfTotals totals;
+  if (i >= ArraySize(aCounter)) return 0;
+  *pOut = aCounter[i];
+  perf_store_totals(&totals);
+  pOut->rValue = i == 0   ? (double)totals.info.nStatements
+                 : i == 1 ? totals.rCalls
+                 : i == 2 ? totals.rNs / 1e6
+                 : i == 3 ? totals.rBusy
+                 : i == 4 ? totals.rErrors
+                 : i == 5 ? (double)totals.info.nEvicted
+                          : (double)totals.info.nLost;
+  return 1;
+}
+
+/* The i-th counter of perf_counters; 0 beyond the last. */
+int perf_counter_at(StewardCall *c, int i, StewardCounter *pOut /* OUT */) {
+  int n = steward_counter_count();
+  if (c->rc) return 0;
+  return i < n ? steward_counter_at(c, i, pOut) : store_counter(i - n, pOut);
+}
+
 /* The counters as a JSON array of [name, value, unit]; caller frees. */
 static char *counters_json(StewardCall *c) {
   sqlite3_str *pJson = sqlite3_str_new(c->db);
   StewardCounter counter;
   char *zJson;
   int i, n = 0;
-  for (i = 0; steward_counter_at(c, i, &counter); i++) {
+  for (i = 0; perf_counter_at(c, i, &counter); i++) {
     if (!counter.bKnown) continue;
     sqlite3_str_appendf(pJson, "%s[\"%s\",%!.17g,\"%s\"]", n++ ? "," : "[",
                         counter.zName, counter.rValue, counter.zUnit);

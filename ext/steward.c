@@ -44,6 +44,12 @@ static int (*const aRegister[])(Steward *) = {
     fk_tables_register, /* foreign keys */
     stream_register,
     stream_tables_register, /* changes as a stream */
+    perf_text_register,
+    perf_trace_register, /* what statements cost */
+    perf_stat_register,
+    perf_history_register,
+    perf_export_register,
+    perf_report_register, /* steward_report */
     perf_register,
     perf_tables_register,   /* measurements */
     health_tables_register, /* checks */

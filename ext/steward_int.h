@@ -169,11 +169,17 @@ struct Steward {
     i64 iValue;
   } setting;
   struct StreamLog *pStreamLog; /* measurements that wait, see stream.c */
-  int eVfs;                     /* 0 not looked at yet, 1 ordinary, 2 dqlite */
-  struct { /* the tables of functions, in the order of registration */
+  void *pCapture;               /* of ext/perf_trace.c, freed by xCaptureFree */
+  void (*xCaptureFree)(void *);
+  struct { /* 31 bit counters of SQLite made wide, counter.c */
+    i64 iTotal;
+    int iLast;
+  } aWide[4];
+  int eVfs; /* 0 not looked at yet, 1 ordinary, 2 dqlite */
+  struct {  /* the tables of functions, in the order of registration */
     const struct StewardFunc *aFunc;
     int n;
-  } aList[40];
+  } aList[64];
   int nList;
 };
 
@@ -197,6 +203,10 @@ typedef struct StewardFunc {
 Steward *steward_new(sqlite3 *db);
 void steward_free(void *pSteward);
 int steward_register_functions(Steward *p, const StewardFunc *aFunc, int n);
+int steward_register_aggregate(Steward *p, const char *zName, int nArg,
+                               void (*xStep)(sqlite3_context *, int,
+                                             sqlite3_value **),
+                               void (*xFinal)(sqlite3_context *));
 const StewardFunc *steward_function_at(Steward *p, int i);
 int steward_on_dqlite(Steward *p);
 char *steward_db_path(Steward *p); /* caller frees with sqlite3_free */
@@ -505,6 +515,7 @@ typedef struct StewardCounter {
 } StewardCounter;
 
 int steward_counter_at(StewardCall *c, int i, StewardCounter *pOut /* OUT */);
+int steward_counter_count(void);
 void steward_count(StewardCall *c, const char *zCounter, i64 nAdd);
 i64 steward_wal_bytes(sqlite3 *db, const char *zSchema);
 
@@ -568,6 +579,12 @@ char *ttl_unreadable_sql(StewardCall *c, const char *zColumn,
 int ttl_register(Steward *p);
 int ttl_tables_register(Steward *p);
 int perf_register(Steward *p);
+int perf_text_register(Steward *p);
+int perf_trace_register(Steward *p);
+int perf_stat_register(Steward *p);
+int perf_history_register(Steward *p);
+int perf_export_register(Steward *p);
+int perf_report_register(Steward *p);
 int perf_tables_register(Steward *p);
 int health_tables_register(Steward *p);
 int doctor_tables_register(Steward *p);

@@ -11,6 +11,10 @@ PRAGMA main.freelist_count;
 -- Bytes of a page.
 PRAGMA main.page_size;
 
+-- name: counter_busy_timeout
+-- Milliseconds.
+PRAGMA busy_timeout;
+
 -- name: counter_add hot
 -- Add to a durable counter, in the caller's transaction.
 -- set: core

@@ -1,4 +1,9 @@
 -- set: maintenance
+-- name: perf_probe
+-- set: none
+-- Run to see whether the trace hook is called.
+SELECT 1;
+
 -- name: perf_record hot
 -- Store one measurement.
 INSERT INTO main.steward_performance_metrics(db_path, metric_name,
@@ -12,3 +17,270 @@ INSERT INTO main.steward_performance_metrics(db_path, metric_name,
 SELECT ?1, json_extract(value, '$[0]'), json_extract(value, '$[1]'),
        json_extract(value, '$[2]'), datetime(?3 / 1000, 'unixepoch'), NULL
   FROM json_each(?2);
+
+-- name: perf_rolled
+-- Where the next bucket of resolution ?1 begins (Unix seconds): behind the last
+-- one, or where the metrics begin.
+SELECT coalesce(
+  (SELECT max(bucket_at) + ?1 FROM main.steward_performance_rollups
+    WHERE resolution = ?1),
+  (SELECT unixepoch(min(recorded_ts)) / ?1 * ?1
+     FROM (SELECT recorded_ts FROM main.steward_performance_metrics
+            ORDER BY id LIMIT 1)));
+
+-- name: perf_rollup
+-- The metrics from ?2 to before ?3 (Unix seconds) by buckets of ?1 seconds. The
+-- names are found by a seek each.
+INSERT OR REPLACE INTO main.steward_performance_rollups
+WITH RECURSIVE name(n) AS (
+  SELECT min(metric_name) FROM main.steward_performance_metrics
+  UNION ALL
+  SELECT (SELECT min(metric_name) FROM main.steward_performance_metrics
+           WHERE metric_name > n)
+    FROM name WHERE n IS NOT NULL)
+SELECT ?1, unixepoch(m.recorded_ts) / ?1 * ?1 AS bucket, m.metric_name,
+       max(m.unit), count(*), sum(m.metric_value), min(m.metric_value),
+       max(m.metric_value), perf_percentile(m.metric_value, 0.5),
+       perf_percentile(m.metric_value, 0.95),
+       perf_percentile(m.metric_value, 0.99)
+  FROM name CROSS JOIN main.steward_performance_metrics AS m
+       INDEXED BY idx_performance_metrics_name_ts
+ WHERE m.metric_name = name.n
+   AND m.recorded_ts >= datetime(?2, 'unixepoch')
+   AND m.recorded_ts < datetime(?3, 'unixepoch')
+ GROUP BY m.metric_name, bucket;
+
+-- name: perf_rollup_expire
+-- Buckets of resolution ?1 that began before ?2 are gone.
+DELETE FROM main.steward_performance_rollups
+ WHERE resolution = ?1 AND bucket_at < ?2;
+
+-- name: perf_summary
+-- Metrics from ?1 to ?2 (Unix seconds): days from ?1 to ?3, hours to ?4, the
+-- metrics themselves from there. ?5: the middle; what is before it is `early`.
+WITH RECURSIVE name(n) AS (
+  SELECT min(metric_name) FROM main.steward_performance_metrics
+  UNION ALL
+  SELECT (SELECT min(metric_name) FROM main.steward_performance_metrics
+           WHERE metric_name > n)
+    FROM name WHERE n IS NOT NULL),
+recent AS (
+  SELECT m.metric_name, m.unit, unixepoch(m.recorded_ts) AS at,
+         m.metric_value AS v
+    FROM name CROSS JOIN main.steward_performance_metrics AS m
+         INDEXED BY idx_performance_metrics_name_ts
+   WHERE m.metric_name = name.n
+     AND m.recorded_ts >= datetime(?4, 'unixepoch')
+     AND m.recorded_ts <= datetime(?2, 'unixepoch')),
+part AS (
+  SELECT metric_name, unit, bucket_at AS at, value_count AS c, value_sum AS s,
+         value_min AS lo, value_max AS hi, p50, p95, p99
+    FROM main.steward_performance_rollups
+   WHERE resolution = 86400 AND bucket_at >= ?1 AND bucket_at < ?3
+  UNION ALL
+  SELECT metric_name, unit, bucket_at, value_count, value_sum, value_min,
+         value_max, p50, p95, p99
+    FROM main.steward_performance_rollups
+   WHERE resolution = 3600 AND bucket_at >= max(?1, ?3) AND bucket_at < ?4
+  UNION ALL
+  SELECT metric_name, max(unit), max(at), count(*), sum(v), min(v), max(v),
+         perf_percentile(v, 0.5), perf_percentile(v, 0.95),
+         perf_percentile(v, 0.99)
+    FROM recent GROUP BY metric_name, at >= ?5)
+SELECT metric_name, max(unit), sum(c), sum(s) / sum(c), min(lo), max(hi),
+       sum(p50 * c) / sum(c), sum(p95 * c) / sum(c), sum(p99 * c) / sum(c),
+       sum(s) FILTER (WHERE at < ?5) / sum(c) FILTER (WHERE at < ?5),
+       sum(s) FILTER (WHERE at >= ?5) / sum(c) FILTER (WHERE at >= ?5)
+  FROM part GROUP BY metric_name ORDER BY metric_name;
+
+-- name: perf_series
+-- set: none
+-- Series of every database: name, label, its value, number.
+SELECT 'database_bytes', 'schema', schema_name, pages * page_size
+  FROM vacuum_status
+UNION ALL
+SELECT 'database_reclaimable_bytes', 'schema', schema_name, reclaimable_bytes
+  FROM vacuum_status;
+
+-- name: perf_series_core
+-- set: core
+-- Series of the log and of expiry.
+SELECT 'log_messages', NULL, NULL,
+       (SELECT position FROM main.steward_messages
+         ORDER BY position DESC LIMIT 1)
+UNION ALL
+SELECT 'expiry_deleted_rows', 'table', table_name, deletes_total
+  FROM ttl_status
+UNION ALL
+SELECT 'expiry_pending_rows', 'table', table_name, pending FROM ttl_status;
+
+-- name: perf_series_delivery
+-- set: delivery
+-- ?1: now. The hundred consumers that lag most.
+WITH one AS MATERIALIZED (
+  SELECT consumer, sum(pending) AS pending,
+         sum(dropped_total + dropped_pending) AS lost,
+         min(oldest_at) AS oldest
+    FROM delivery_status GROUP BY consumer ORDER BY 2 DESC, 1 LIMIT 100)
+SELECT 'delivery_pending_messages', 'consumer', consumer, pending FROM one
+UNION ALL
+SELECT 'delivery_lost_messages', 'consumer', consumer, lost FROM one
+UNION ALL
+SELECT 'delivery_lag_seconds', 'consumer', consumer,
+       max(0, coalesce((?1 - oldest) / 1000.0, 0)) FROM one;
+
+-- name: perf_series_maintenance
+-- Series of health, vacuum and the pool.
+SELECT 'health_status', 'check', check_type,
+       CASE status WHEN 'healthy' THEN 0 WHEN 'warning' THEN 1 ELSE 2 END
+  FROM main.steward_health_checks
+ WHERE id IN (SELECT max(id) FROM main.steward_health_checks
+               GROUP BY check_type)
+UNION ALL
+SELECT 'vacuum_logged_runs', 'status', status, count(*)
+  FROM main.steward_vacuum_log GROUP BY status
+UNION ALL
+SELECT 'vacuum_freed_bytes', NULL, NULL, sum(bytes_freed)
+  FROM main.steward_vacuum_log
+UNION ALL
+SELECT 'pool_connections_limit', NULL, NULL, max_connections
+  FROM main.steward_pool_config WHERE db_path = 'default';
+
+-- name: perf_series_jobs
+-- set: jobs
+-- Jobs by state.
+SELECT 'jobs', 'state', status, count(*) FROM main.assistly_queue_jobs
+ GROUP BY status;
+
+-- name: perf_series_storage
+-- set: storage
+-- Totals over all tenants.
+SELECT 'storage_used_bytes', NULL, NULL, sum(bytes_used)
+  FROM main.ext_storage_usage
+UNION ALL
+SELECT 'storage_keys', NULL, NULL, sum(keys_count) FROM main.ext_storage_usage;
+
+-- name: perf_series_streaming
+-- set: streaming
+-- ?1: now; the last hour, by operation.
+WITH one AS MATERIALIZED (
+  SELECT operation_type, count(*) AS n, sum(record_count) AS rows,
+         sum(duration_ms) / 1000.0 AS seconds,
+         sum(error_message IS NOT NULL) AS errors
+    FROM main.streaming_performance_log
+   WHERE operation_type IN ('snapshot', 'delta', 'query', 'update')
+     AND timestamp > ?1 / 1000 - 3600
+   GROUP BY operation_type)
+SELECT 'streaming_recent_operations', 'operation', operation_type, n FROM one
+UNION ALL
+SELECT 'streaming_recent_rows', 'operation', operation_type, rows FROM one
+UNION ALL
+SELECT 'streaming_recent_errors', 'operation', operation_type, errors FROM one
+UNION ALL
+SELECT 'streaming_recent_duration_seconds', 'operation', operation_type,
+       seconds FROM one;
+
+-- name: perf_attention
+-- set: none
+-- What a person should see first: how bad (2 critical, 1 warning), what, the
+-- evidence, the way out.
+SELECT CASE status WHEN 'critical' THEN 2 ELSE 1 END AS severity,
+       'Health: ' || replace(check_type, '_', ' ') AS what,
+       json_remove(details, '$.sql') AS evidence, coalesce(details ->> '$.sql', '') AS way
+  FROM health_checks WHERE status <> 'healthy'
+UNION ALL
+SELECT 1, 'Free space in ' || schema_name,
+       printf('%.1f MiB hold nothing, %.0f %% of the file',
+              reclaimable_bytes / 1048576.0, 100 * free_ratio), recommended
+  FROM vacuum_status WHERE recommended <> 'nothing'
+UNION ALL
+SELECT 1, 'Statement scans whole tables', fullscan_steps || ' steps in ' || calls
+       || ' runs: ' || substr(query, 1, 200),
+       'SELECT * FROM perf_plan(...) of this statement, then an index'
+  FROM perf_statements WHERE fullscan_steps > 1000000 AND mean_exec_time > 10
+UNION ALL
+SELECT 1, 'Statement was refused a lock', busy || ' of ' || calls || ' runs: '
+       || substr(query, 1, 200), 'a longer busy timeout, shorter transactions'
+  FROM perf_statements WHERE busy > 0
+ ORDER BY 1 DESC, 2, 3 LIMIT 50;
+
+-- name: perf_attention_core
+-- set: core
+-- The same of expiry.
+SELECT 1, 'Expiry of ' || table_name, pending || ' rows expired, still there',
+       printf('SELECT ttl_sweep(%Q)', table_name)
+  FROM ttl_status WHERE pending > 1000
+UNION ALL
+SELECT 2, 'Expiry of ' || table_name, hazard, 'see ttl_status.hazard'
+  FROM ttl_status WHERE coalesce(hazard, '') <> ''
+ ORDER BY 1 DESC, 2 LIMIT 50;
+
+-- name: perf_attention_delivery
+-- set: delivery
+-- The same of consumers.
+SELECT 2, 'Consumer ' || consumer, sum(dropped_pending)
+       || ' messages were dropped before it had them',
+       'a faster consumer, or a larger max_pending'
+  FROM delivery_status GROUP BY consumer HAVING sum(dropped_pending) > 0
+ ORDER BY sum(dropped_pending) DESC LIMIT 20;
+
+-- name: perf_report_storage
+-- set: none
+-- Databases of the connection.
+SELECT schema_name AS "Database", round(pages * page_size / 1048576.0, 1) AS "MiB",
+       pages AS "Pages", free_pages AS "Free pages",
+       round(wal_bytes / 1048576.0, 1) AS "WAL MiB", auto_vacuum AS "Auto vacuum",
+       recommended AS "Recommended"
+  FROM vacuum_status;
+
+-- name: perf_report_delivery
+-- set: delivery
+-- Consumers, the one with most waiting first. ?1: now.
+SELECT consumer AS "Consumer", topic AS "Topic", pending AS "Waiting",
+       round((?1 - oldest_at) / 1000.0, 1) AS "Oldest, s",
+       dropped_pending + dropped_total AS "Lost", policy AS "Policy"
+  FROM delivery_status ORDER BY pending DESC, consumer LIMIT 20;
+
+-- name: perf_report_jobs
+-- set: jobs
+-- Jobs by state.
+SELECT status AS "State", count(*) AS "Jobs", max(retries) AS "Most retries"
+  FROM main.assistly_queue_jobs GROUP BY status ORDER BY 2 DESC;
+
+-- name: perf_report_expiry
+-- set: core
+-- Tables whose rows expire.
+SELECT table_name AS "Table", pending AS "Expired, still there",
+       deletes_total AS "Deleted", datetime(sweep_at / 1000, 'unixepoch')
+         AS "Last sweep", hazard AS "Hazard"
+  FROM ttl_status LIMIT 50;
+
+-- name: perf_report_vacuum
+-- The last runs.
+SELECT started_ts AS "Started", vacuum_type AS "Type", status AS "Status",
+       pages_freed AS "Pages freed", duration_ms AS "ms", error_message AS "Error"
+  FROM main.steward_vacuum_log ORDER BY id DESC LIMIT 10;
+
+-- name: perf_report_streaming
+-- set: streaming
+-- The last day, by operation. ?1: now.
+SELECT operation_type AS "Operation", count(*) AS "Runs",
+       sum(record_count) AS "Rows", round(avg(duration_ms), 1) AS "Mean ms",
+       max(duration_ms) AS "Most ms", sum(error_message IS NOT NULL) AS "Errors"
+  FROM main.streaming_performance_log
+ WHERE operation_type IN ('snapshot', 'delta', 'query', 'update')
+   AND timestamp > ?1 / 1000 - 86400
+ GROUP BY operation_type;
+
+-- name: perf_report_trends
+-- Means by the hour from ?1 (Unix seconds), of the metrics that vary most.
+SELECT metric_name, unit, value_sum / value_count
+  FROM main.steward_performance_rollups
+ WHERE resolution = 3600 AND bucket_at >= ?1 AND metric_name IN (
+   SELECT metric_name FROM main.steward_performance_rollups
+    WHERE resolution = 3600 AND bucket_at >= ?1
+    GROUP BY metric_name HAVING count(*) > 1
+    ORDER BY max(value_max) - min(value_min) = 0,
+             (max(value_max) - min(value_min)) / (abs(avg(p50)) + 1e-9) DESC,
+             metric_name LIMIT 24)
+ ORDER BY metric_name, bucket_at;

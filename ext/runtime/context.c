@@ -20,8 +20,11 @@ Steward *steward_new(sqlite3 *db) {
 
 /* Destructor.  The owner table has finalized the statements already. */
 void steward_free(void *pSteward) {
-  if (pSteward) stream_log_free(pSteward);
-  sqlite3_free(pSteward);
+  Steward *p = pSteward;
+  if (p == NULL) return;
+  stream_log_free(p);
+  if (p->xCaptureFree) p->xCaptureFree(p->pCapture);
+  sqlite3_free(p);
 }
 
 /* SQLite 3.45 and later want to know which functions give their result a
@@ -52,6 +55,17 @@ int steward_register_functions(Steward *p, const StewardFunc *aFunc, int n) {
     }
   }
   return rc;
+}
+
+/* An aggregate of its arguments alone. */
+int steward_register_aggregate(Steward *p, const char *zName, int nArg,
+                               void (*xStep)(sqlite3_context *, int,
+                                             sqlite3_value **),
+                               void (*xFinal)(sqlite3_context *)) {
+  return sqlite3_create_function_v2(p->db, zName, nArg,
+                                    SQLITE_UTF8 | SQLITE_RESULT_SUBTYPE |
+                                        SQLITE_INNOCUOUS | SQLITE_DETERMINISTIC,
+                                    p, NULL, xStep, xFinal, NULL);
 }
 
 /* The i-th registered function, NULL beyond the last. */

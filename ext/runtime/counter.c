@@ -65,26 +65,62 @@ static const CounterSource aSource[] = {
      "pages of main that hold nothing"},
     {"page_size_bytes", FROM_PRAGMA, 0, SQL_counter_page_size, "bytes",
      "size of a page"},
+    {"wal_bytes", FROM_CALL, 0, 0, "bytes",
+     "size of the WAL file; unknown where there is none"},
+    {"wal_frames", FROM_CALL, 0, 0, "frames",
+     "pages that the WAL file has room for: the most that a checkpoint copies"},
+    {"busy_timeout_ms", FROM_PRAGMA, 0, SQL_counter_busy_timeout, "ms",
+     "how long this connection waits for a lock"},
     {"cache_hit_ratio", FROM_CALL, 0, 0, "ratio",
      "hits among all page reads of this connection; unknown before the first"},
     {"changes_total", FROM_CALL, 0, 0, "rows",
      "rows that this connection inserted, updated or deleted"},
 };
 
-static i64 db_status(sqlite3 *db, int iOp, int bHigh) {
+/* Counters of pages are 31 bits wide in SQLite and begin again at 0: what was
+** added since they were read last goes on from there.  One that fell from below
+** the middle was reset by the host. */
+static i64 widen(Steward *p, int i, int iNow) {
+  int iLast = p->aWide[i].iLast;
+  if (iNow >= iLast) {
+    p->aWide[i].iTotal += iNow - iLast;
+  } else if (iLast > 0x3fffffff) {
+    p->aWide[i].iTotal += (i64)iNow + 0x80000000LL - iLast;
+  } else {
+    p->aWide[i].iTotal += iNow;
+  }
+  p->aWide[i].iLast = iNow;
+  return p->aWide[i].iTotal;
+}
+
+static i64 db_status(Steward *p, int iOp, int bHigh) {
   int iCurrent = 0, iHigh = 0;
-  sqlite3_db_status(db, iOp, &iCurrent, &iHigh, 0);
-  return bHigh ? iHigh : iCurrent;
+  sqlite3_db_status(p->db, iOp, &iCurrent, &iHigh, 0);
+  if (bHigh) return iHigh;
+  switch (iOp) {
+  case SQLITE_DBSTATUS_CACHE_HIT: return widen(p, 0, iCurrent);
+  case SQLITE_DBSTATUS_CACHE_MISS: return widen(p, 1, iCurrent);
+  case SQLITE_DBSTATUS_CACHE_WRITE: return widen(p, 2, iCurrent);
+  case SQLITE_DBSTATUS_CACHE_SPILL: return widen(p, 3, iCurrent);
+  default: return iCurrent;
+  }
 }
 
 /* The counters that are computed. */
-static void read_call(sqlite3 *db, const CounterSource *pSource,
+static void read_call(StewardCall *c, const CounterSource *pSource,
                       StewardCounter *pOut) {
   if (strcmp(pSource->zName, "changes_total") == 0) {
-    pOut->rValue = (double)sqlite3_total_changes64(db);
+    pOut->rValue = (double)sqlite3_total_changes64(c->db);
+  } else if (strncmp(pSource->zName, "wal_", 4) == 0) {
+    i64 nBytes = steward_wal_bytes(c->db, "main");
+    i64 nFrame = 24 + steward_int(c, SQL_counter_page_size, 4096, "");
+    pOut->bKnown = nBytes > 0;
+    pOut->rValue = (double)(pSource->zName[4] == 'b' ? nBytes
+                            : nBytes > 32            ? (nBytes - 32) / nFrame
+                                                     : 0);
   } else {
-    double rHit = (double)db_status(db, SQLITE_DBSTATUS_CACHE_HIT, 0);
-    double rMiss = (double)db_status(db, SQLITE_DBSTATUS_CACHE_MISS, 0);
+    double rHit = (double)db_status(c->p, SQLITE_DBSTATUS_CACHE_HIT, 0);
+    double rMiss = (double)db_status(c->p, SQLITE_DBSTATUS_CACHE_MISS, 0);
     pOut->bKnown = rHit + rMiss > 0;
     pOut->rValue = pOut->bKnown ? rHit / (rHit + rMiss) : 0.0;
   }
@@ -103,7 +139,7 @@ int steward_counter_at(StewardCall *c, int i, StewardCounter *pOut) {
   case FROM_DB:
   case FROM_DB_HIGH:
     pOut->rValue =
-        (double)db_status(c->db, pSource->iOp, pSource->eFrom == FROM_DB_HIGH);
+        (double)db_status(c->p, pSource->iOp, pSource->eFrom == FROM_DB_HIGH);
     break;
   case FROM_PROCESS:
     sqlite3_status64(pSource->iOp, &iCurrent, &iHigh, 0);
@@ -112,9 +148,13 @@ int steward_counter_at(StewardCall *c, int i, StewardCounter *pOut) {
   case FROM_PRAGMA:
     pOut->rValue = (double)steward_int(c, pSource->eSql, 0, "");
     break;
-  default: read_call(c->db, pSource, pOut);
+  default: read_call(c, pSource, pOut);
   }
   return c->rc == SQLITE_OK;
+}
+
+int steward_counter_count(void) {
+  return ArraySize(aSource);
 }
 
 /* Bytes of the WAL beside a file, by path; 0 when there is none. */

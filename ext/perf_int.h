@@ -1,0 +1,134 @@
+/*
+** perf_int.h - what the files of the capability perf share.
+**
+**   perf_text.c     statements without their literals, and their fingerprints
+**   perf_store.c    the process's table of statements
+**   perf_trace.c    capture: SQLite's trace hook
+**   perf_stat.c     percentiles and histograms of columns
+**   perf_history.c  metrics by the hour and by the day
+**   perf_export.c   everything that is counted, for other tools
+**   perf_report.c   the state of the database as a page
+**   perf.c          values that the caller records, batches of counters
+*/
+#ifndef PERF_INT_H
+#define PERF_INT_H
+
+#include "steward_int.h"
+
+typedef uint64_t u64;
+
+/*************************************************************************
+** Interface to code in perf_text.c
+*/
+typedef struct PerfText {
+  char *z;       /* owned; sqlite3_free() */
+  i64 n, nAlloc; /* bytes used, bytes there */
+  int bNomem;
+} PerfText;
+
+void perf_text_normalize(PerfText *pOut, const char *zSql, i64 nSql);
+u64 perf_text_hash(const char *z, i64 n);
+
+/*************************************************************************
+** Interface to code in perf_store.c
+*/
+enum {
+  PERF_FULLSCAN,
+  PERF_SORT,
+  PERF_AUTOINDEX,
+  PERF_VM_STEP,
+  PERF_REPREPARE,
+  PERF_STATUS_COUNT
+};
+
+enum { PERF_BUCKETS = 280, PERF_SLOW_MAX = 128, PERF_SLOW_TEXT = 2000 };
+
+/* One execution, or several of which this one was drawn. */
+typedef struct PerfSample {
+  double rWeight; /* how many it stands for */
+  u64 nNs;
+  i64 nRow;
+  i64 aStatus[PERF_STATUS_COUNT]; /* of the statement, not to be weighted ... */
+  double rStatus;                 /* ... but by this */
+  i64 nMemory;                    /* bytes; 0: not asked */
+  int bBusy;
+  i64 iAt;     /* Unix ms */
+  u64 nMinWas; /* the least before it: set by perf_store_add() */
+} PerfSample;
+
+/* What is known about a statement. */
+typedef struct PerfStats {
+  u64 id, idPath;
+  char *zText; /* owned, malloc() */
+  const char *zPath;
+  int nSample;
+  double rCalls, rNs, rNs2, rRows, rErrors, rBusy;
+  u64 nMin, nMax;
+  double aStatus[PERF_STATUS_COUNT];
+  i64 nMemory;
+  i64 iFirst, iLast;
+  uint32_t aBucket[PERF_BUCKETS];
+} PerfStats;
+
+typedef struct PerfEntry PerfEntry;
+
+typedef struct PerfSlow {
+  i64 iAt;
+  double rMs;
+  u64 id;
+  char zPath[200];
+  char zSql[PERF_SLOW_TEXT];
+} PerfSlow;
+
+typedef struct PerfInfo {
+  i64 nStatements, nMax, nEvicted, nLost, iReset;
+} PerfInfo;
+
+typedef struct PerfTotals {
+  PerfInfo info;
+  double rCalls, rNs, rBusy, rErrors;
+} PerfTotals;
+
+PerfEntry *perf_store_find(u64 id, const char *zPath, const char *zText,
+                           i64 nText);
+int perf_store_add(PerfEntry *e, u64 id, PerfSample *pSample);
+void perf_store_amend(PerfEntry *e, u64 id, PerfSample *pOld,
+                      const PerfSample *pNew);
+void perf_store_error(PerfEntry *e, u64 id, double rWeight);
+void perf_store_lost(void);
+void perf_store_slow(u64 id, const char *zPath, double rMs, i64 iAt,
+                     const char *zSql);
+void perf_store_limit(int nMax);
+i64 perf_store_reset(i64 iAt);
+void perf_store_info(PerfInfo *pInfo /* OUT */);
+void perf_store_totals(PerfTotals *pTotals /* OUT */);
+int perf_store_copy(StewardCall *c, PerfStats **paStats /* OUT */,
+                    int *pnStats /* OUT */);
+void perf_store_copy_free(PerfStats *aStats, int nStats);
+int perf_store_slow_copy(StewardCall *c, PerfSlow **paSlow /* OUT */);
+double perf_bucket_ns(int iBucket);
+double perf_stats_percentile(const PerfStats *s, double p);
+
+/*************************************************************************
+** Interface to code in perf_trace.c
+*/
+const char *perf_trace_mode(Steward *p);
+
+/*************************************************************************
+** Interface to code in perf.c
+*/
+int perf_counter_at(StewardCall *c, int i, StewardCounter *pOut /* OUT */);
+
+/*************************************************************************
+** Interface to code in perf_export.c
+*/
+typedef struct PerfFamily {
+  const char *zName; /* without `steward_` and `_total` */
+  int bCounter;      /* else it is a gauge */
+  const char *zUnit; /* the end of its name, or "" */
+  const char *zHelp;
+} PerfFamily;
+
+int perf_family_at(StewardCall *c, int i, char *zName, PerfFamily *pOut);
+
+#endif
