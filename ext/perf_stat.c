@@ -39,6 +39,7 @@ static int cell_of(double r) {
 static double cell_value(int i) {
   u64 bits;
   double r;
+  if (i == CELLS / 2 || i == CELLS / 2 - 1) return 0; /* zero, or next to it */
   bits = (u64)(i >= CELLS / 2 ? i - CELLS / 2 : CELLS - 1 - i);
   bits = bits << (64 - CELL_BITS) | (u64)1 << (63 - CELL_BITS);
   memcpy(&r, &bits, sizeof(r));
