@@ -28,6 +28,11 @@ static int (*const aRegister[])(Steward *) = {
     delivery_tables_register, /* delivery queues */
     change_register,
     change_tables_register, /* change index */
+    job_register,
+    job_claim_register,
+    job_finish_register,
+    job_admin_register,
+    job_tables_register, /* jobs */
     ttl_register,
     ttl_tables_register, /* rows that expire */
     delta_register,      /* overlays */

@@ -157,6 +157,7 @@ struct Steward {
   StewardClock clock;
   unsigned nAppend;     /* messages published on this connection, see log.c */
   unsigned nPublish;    /* the same by delivery.c */
+  unsigned nJobDone;    /* jobs finished on it, see job_finish.c */
   int nSystable;        /* writes through systables that are under way */
   const char *zChecked; /* the set that may be written, see write.c ... */
   unsigned iChecked;    /* ... in this version of the file */
@@ -451,6 +452,11 @@ int delivery_register(Steward *p);
 int delivery_tables_register(Steward *p);
 int change_register(Steward *p);
 int change_tables_register(Steward *p);
+int job_register(Steward *p);
+int job_claim_register(Steward *p);
+int job_finish_register(Steward *p);
+int job_admin_register(Steward *p);
+int job_tables_register(Steward *p);
 int delta_register(Steward *p);
 char *ttl_time_sql(StewardCall *c, const char *zColumn, const char *zUnit);
 char *ttl_due_sql(StewardCall *c, const char *zColumn, const char *zUnit,
