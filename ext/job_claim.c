@@ -187,7 +187,7 @@ static char *take(StewardCall *c, Claim *p) {
   sqlite3_str *pHandle;
   if (n == 0 || c->rc) return NULL;
   qsort(p->aReady, (size_t)p->nReady, sizeof(Ready), compare_ready);
-  iNumber = steward_int(c, SQL_fence_next, 0, "");
+  iNumber = steward_fence(c);
   pHandle = sqlite3_str_new(c->db);
   sqlite3_str_appendf(pHandle, "c%lld", iNumber);
   for (i = 0; i < n && c->rc == SQLITE_OK; i++) {

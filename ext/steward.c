@@ -33,6 +33,8 @@ static int (*const aRegister[])(Steward *) = {
     job_finish_register,
     job_admin_register,
     job_tables_register, /* jobs */
+    lock_register,
+    lock_tables_register, /* named locks, row locks */
     ttl_register,
     ttl_tables_register, /* rows that expire */
     delta_register,      /* overlays */

@@ -7,9 +7,7 @@
 ** Two pieces of the runtime are SQL: a cursor is a row of steward_cursors,
 ** moved by the statements of sql/delivery.sql; the reaper is the triggers that
 ** ext/ttl.c puts on a table, and those of the tables that Steward fills.
-** Three have a place and no caller yet; the first one makes them, here:
-**   lease.c    take, renew, hand back (name, owner, token, until) in one
-**              statement each, with a counter that fences off late owners
+** Two have a place and no caller yet; the first one makes them, here:
 **   slice.c    work in a budget, with its position stored
 **   private.c  a second connection to the same file, by SQLite alone
 */
@@ -265,6 +263,16 @@ i64 steward_wait(StewardCall *c, i64 iTimeout /* ms */,
                  i64 (*xReady)(StewardCall *, void *), void *pArg);
 
 /*************************************************************************
+** Interface to code in lease.c: what one owner has at a time, for a while
+*/
+i64 steward_fence(StewardCall *c);
+i64 steward_lease_take(StewardCall *c, const char *zName, const char *zOwner,
+                       i64 iTtl, i64 nSlot);
+void steward_lease_renew(StewardCall *c, const char *zName, i64 iToken,
+                         i64 iTtl);
+void steward_lease_give(StewardCall *c, const char *zName, i64 iToken);
+
+/*************************************************************************
 ** Interface to code in form.c: what was made out of the schema of a table
 */
 struct StewardForm {
@@ -457,6 +465,9 @@ int job_claim_register(Steward *p);
 int job_finish_register(Steward *p);
 int job_admin_register(Steward *p);
 int job_tables_register(Steward *p);
+i64 lock_arg_handle(StewardCall *c, sqlite3_value *v);
+int lock_register(Steward *p);
+int lock_tables_register(Steward *p);
 int delta_register(Steward *p);
 char *ttl_time_sql(StewardCall *c, const char *zColumn, const char *zUnit);
 char *ttl_due_sql(StewardCall *c, const char *zColumn, const char *zUnit,

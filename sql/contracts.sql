@@ -261,6 +261,18 @@ SELECT count(*)
  WHERE claim > coalesce((SELECT last FROM steward_fences
                           WHERE name = 'lease'), 0);
 
+-- name: contract_jobs_worker_lock
+-- The worker lock and the lock `worker` that differ.
+-- set: jobs
+SELECT (SELECT count(*) FROM assistly_worker_lock AS w
+         WHERE NOT EXISTS (SELECT 1 FROM steward_locks AS l
+                            WHERE l.name = 'worker' AND l.slot = 1
+                              AND l.owner = w.owner_id
+                              AND l.expires_at = w.expires_at))
+     + (SELECT count(*) FROM steward_locks AS l
+         WHERE l.name = 'worker' AND l.slot = 1
+           AND NOT EXISTS (SELECT 1 FROM assistly_worker_lock));
+
 -- name: contract_jobs_lock
 -- Worker locks that end before they begin.
 -- set: jobs

@@ -262,12 +262,6 @@ SELECT r.id, r.priority, coalesce(r.next_retry_at, r.scheduled_at),
  ORDER BY r.priority DESC, coalesce(r.next_retry_at, r.scheduled_at), r.id
  LIMIT ?2;
 
--- name: fence_next hot
--- A number that no lease has had.
-INSERT INTO main.steward_fences(name, last) VALUES ('lease', 1)
-    ON CONFLICT (name) DO UPDATE SET last = last + 1
-RETURNING last;
-
 -- name: job_take hot
 -- Lease one of them for ?4 ms, under the number ?5.
 UPDATE main.assistly_queue_jobs

@@ -175,6 +175,13 @@ INSERT INTO main.steward_job_queues VALUES ('steward-verify', 1) RETURNING 1;
 DELETE FROM main.steward_job_queues WHERE queue = 'steward-verify' RETURNING 1;
 INSERT INTO main.steward_fences VALUES ('steward-verify', 1) RETURNING 1;
 DELETE FROM main.steward_fences WHERE name = 'steward-verify' RETURNING 1;
+INSERT INTO main.steward_locks VALUES ('steward-verify', 1, 'o', 1, 1, 2)
+  RETURNING 1;
+DELETE FROM main.steward_locks WHERE name = 'steward-verify' RETURNING 1;
+INSERT INTO main.steward_row_locks VALUES ('steward-verify', 1, 'o', 1, 1, 2)
+  RETURNING 1;
+DELETE FROM main.steward_row_locks WHERE table_name = 'steward-verify'
+  RETURNING 1;
 INSERT INTO main.assistly_queue_jobs(status, platform, scheduled_at, content)
   VALUES ('processing', 'steward-verify', 1, 'x') RETURNING 1;
 SELECT 1 FROM main.assistly_queue_jobs
