@@ -262,16 +262,13 @@ SELECT count(*)
                           WHERE name = 'lease'), 0);
 
 -- name: contract_jobs_worker_lock
--- The worker lock and the lock `worker` that differ.
+-- A lock `worker` that assistly_worker_lock does not show.
 -- set: jobs
-SELECT (SELECT count(*) FROM assistly_worker_lock AS w
-         WHERE NOT EXISTS (SELECT 1 FROM steward_locks AS l
-                            WHERE l.name = 'worker' AND l.slot = 1
-                              AND l.owner = w.owner_id
-                              AND l.expires_at = w.expires_at))
-     + (SELECT count(*) FROM steward_locks AS l
-         WHERE l.name = 'worker' AND l.slot = 1
-           AND NOT EXISTS (SELECT 1 FROM assistly_worker_lock));
+SELECT count(*) FROM steward_locks AS l
+ WHERE l.name = 'worker' AND l.slot = 1
+   AND NOT EXISTS (SELECT 1 FROM assistly_worker_lock AS w
+                    WHERE w.owner_id = l.owner
+                      AND w.expires_at = l.expires_at);
 
 -- name: contract_jobs_lock
 -- Worker locks that end before they begin.
