@@ -16,6 +16,18 @@ static const StewardSetting aSetting[] = {
     {"MAX_DELIVERY_QUEUE", 1000, 0, 1000000000, "messages",
      "pending messages that a new subscription keeps before the oldest are "
      "dropped; 0: bounded by the log's retention only"},
+    {"RETENTION_APPROVALS_DAYS", 30, 1, 36500, "days",
+     "age at which approvals are removed"},
+    {"RETENTION_IDEMPOTENCY_DAYS", 14, 1, 36500, "days",
+     "age at which idempotency keys expire, unless idempotency_begin says"},
+    {"RETENTION_MAX_APPROVALS", 5000, 1, 1000000000, "approvals",
+     "approvals kept, the newest"},
+    {"RETENTION_MAX_IDEMPOTENCY", 10000, 1, 1000000000, "keys",
+     "idempotency keys kept, the newest"},
+    {"RETENTION_NONCES_DAYS", 1, 1, 36500, "days",
+     "how long nonces are kept, so the largest skew"},
+    {"RETENTION_SESSIONS_DAYS", 30, 1, 36500, "days",
+     "how long a session lives after it was last written or touched"},
     {"delivery_idle", 2592000000, 0, 3153600000000LL, "ms",
      "how long a subscription lives after its consumer was last seen; 0: for "
      "ever"},

@@ -307,20 +307,20 @@ i64 job_insert(StewardCall *c, JobNew *pNew) {
 
 /* job_enqueue(queue TEXT, payload [, options JSON]) -> INTEGER, job id   plain
 ** Put a job into a queue, in the caller's transaction.  The payload keeps its
-** type.  Usable in triggers; many at once: INSERT INTO job_queue(queue, payload)
-** SELECT ...  A job runs when its time has come and nothing blocks it: jobs of
-** a group run one after the other, in the order of their ids, and jobs with a
-** concurrency_key so many at a time.  With `unique` the id of the job that has
-** the key comes back, unless on_conflict says otherwise; replace is refused
-** inside a writing statement.  min_gap refuses a time too near to that of
-** another job.
+** type.  Usable in triggers; many at once: INSERT INTO job_queue(queue,
+** payload) SELECT ...  A job runs when its time has come and nothing blocks it:
+** jobs of a group run one after the other, in the order of their ids, and jobs
+** with a concurrency_key so many at a time.  With `unique` the id of the job
+** that has the key comes back, unless on_conflict says otherwise; replace is
+** refused inside a writing statement.  min_gap refuses a time too near to that
+** of another job.
 ** Set: jobs
 ** Errors: "INVALID_ARGUMENT: job_enqueue: payload must be a value, got NULL";
 **   "INVALID_ARGUMENT: job_enqueue: options run_at and delay both say when:
 **   give one"; "SCHEDULE_CONFLICT: job_enqueue: job 1 of queue 'post' is to run
-**   at 1700000000000, 0 ms from 1700000000000, and min_gap is 3600000 ms: choose
-**   another time"; "DUPLICATE: job_enqueue: job 1 of queue 'mail' has the key
-**   'welcome-7': wait until it gives it up, or use on_conflict return";
+**   at 1700000000000, 0 ms from 1700000000000, and min_gap is 3600000 ms:
+**   choose another time"; "DUPLICATE: job_enqueue: job 1 of queue 'mail' has
+**   the key 'welcome-7': wait until it gives it up, or use on_conflict return";
 **   UNSUPPORTED; NOT_INSTALLED; BUSY.
 ** Source: seed 003; the options of River, Oban and BullMQ.
 ** Example: SELECT job_enqueue('mail', 'hello'); -- 1

@@ -35,6 +35,10 @@ static int (*const aRegister[])(Steward *) = {
     job_tables_register, /* jobs */
     lock_register,
     lock_tables_register, /* named locks, row locks */
+    ledger_idempotency_register,
+    ledger_approval_register,
+    ledger_session_register,
+    ledger_tables_register, /* idempotency, approvals, sessions ... */
     ttl_register,
     ttl_tables_register, /* rows that expire */
     delta_register,      /* overlays */

@@ -156,6 +156,7 @@ struct Steward {
   unsigned nAppend;     /* messages published on this connection, see log.c */
   unsigned nPublish;    /* the same by delivery.c */
   unsigned nJobDone;    /* jobs finished on it, see job_finish.c */
+  unsigned nLedger;     /* rows written by ledger.c, for retention */
   int nSystable;        /* writes through systables that are under way */
   const char *zChecked; /* the set that may be written, see write.c ... */
   unsigned iChecked;    /* ... in this version of the file */
@@ -468,6 +469,10 @@ int job_tables_register(Steward *p);
 i64 lock_arg_handle(StewardCall *c, sqlite3_value *v);
 int lock_register(Steward *p);
 int lock_tables_register(Steward *p);
+int ledger_idempotency_register(Steward *p);
+int ledger_approval_register(Steward *p);
+int ledger_session_register(Steward *p);
+int ledger_tables_register(Steward *p);
 int delta_register(Steward *p);
 char *ttl_time_sql(StewardCall *c, const char *zColumn, const char *zUnit);
 char *ttl_due_sql(StewardCall *c, const char *zColumn, const char *zUnit,

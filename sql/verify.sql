@@ -197,6 +197,9 @@ DELETE FROM main.assistly_queue_jobs WHERE platform = 'steward-verify'
 -- name: verify_ledger script
 -- set: ledger
 -- A row in each of its tables.
+INSERT INTO main.steward_rate_limits VALUES ('steward-verify', 'k', 1, 1, 1, 1)
+  RETURNING 1;
+DELETE FROM main.steward_rate_limits WHERE name = 'steward-verify' RETURNING 1;
 INSERT INTO main.assistly_sessions(user_id, session) VALUES ('steward-verify',
   '{}') RETURNING 1;
 SELECT 1 FROM main.assistly_sessions WHERE user_id = 'steward-verify';

@@ -80,17 +80,17 @@ static void take_texts(StewardCall *c, sqlite3_value **argv, JobNew *pNew) {
 **                                                                     table
 ** Every job.  state: ready, scheduled (its time has not come), leased, blocked
 ** (by its group or its concurrency limit), done, dead or cancelled; attempt:
-** the one under way, or how many there have been.  Inserting enqueues: queue and
-** payload, and if wanted priority, run_at, max_attempts, key (unique while the
-** job waits; an insert with a key that is taken does nothing), group_key,
+** the one under way, or how many there have been.  Inserting enqueues: queue
+** and payload, and if wanted priority, run_at, max_attempts, key (unique while
+** the job waits; an insert with a key that is taken does nothing), group_key,
 ** concurrency_key, concurrency_limit, headers, expires_at.  The table is
 ** insert-only.
 ** Set: jobs
 ** Errors: "INVALID_ARGUMENT: job_queue: id, state, attempt, worker,
 **   lease_until, error, result, created_at and updated_at are not given: insert
 **   queue, payload, priority, run_at, max_attempts, key, group_key,
-**   concurrency_key, concurrency_limit, headers and expires_at"; "UNSUPPORTED: job_queue: the
-**   table is insert-only"; NOT_INSTALLED.
+**   concurrency_key, concurrency_limit, headers and expires_at";
+**   "UNSUPPORTED: job_queue: the table is insert-only"; NOT_INSTALLED.
 ** Source: seed 003, assistly_queue_jobs.
 ** Example: INSERT INTO job_queue(queue, payload, priority)
 **     VALUES ('mail', 'a', 0), ('mail', 'b', 9);

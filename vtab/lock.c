@@ -27,8 +27,7 @@ static void check_handle(StewardCall *c, sqlite3_value **apArg) {
 ** Example: CREATE TABLE tasks(id INTEGER PRIMARY KEY, x);
 **   INSERT INTO tasks VALUES (1, 'a'), (2, 'b');
 **   SELECT lock_rows('tasks', 'me', '{"max_rows":1}'); -- r1
-**   SELECT t.x FROM lock_rows_held('r1') AS h JOIN tasks AS t ON t.id = h.row_id;
-**   -- a
+**   SELECT x FROM lock_rows_held('r1') JOIN tasks ON id = row_id; -- a
 */
 static const StewardTable aTable[] = {
     {.zName = "lock_status",
