@@ -121,7 +121,8 @@ static const StewardOption aPurgeOption[] = {
 ** Set: jobs
 ** Errors: "INVALID_ARGUMENT: job_purge: option state must be one of
 **   done|cancelled|dead|pending, got 'leased'"; NOT_INSTALLED; BUSY.
-** Example: SELECT job_enqueue('mail', 1), job_enqueue('mail', 2); -- 1|2
+** Example: SELECT job_enqueue('mail', 1); -- 1
+**   SELECT job_enqueue('mail', 2); -- 2
 **   SELECT job_purge('mail', '{"state":"pending"}'); -- 1
 **   SELECT id FROM job_queue; -- 2
 */

@@ -165,7 +165,8 @@ static void approval_reject(sqlite3_context *ctx, int argc,
 ** Set: ledger
 ** Errors: "CONFLICT: approval_start: approval 'a1' is executing, decided by
 **   ada: it must be approved"; NOT_FOUND; NOT_INSTALLED; BUSY.
-** Example: SELECT approval_request('a1', '{}'), approval_approve('a1', 'ada');
+** Example: SELECT approval_request('a1', '{}'); -- 1
+**   SELECT approval_approve('a1', 'ada'); -- 1
 **   SELECT approval_start('a1'); -- 1
 */
 static void approval_start(sqlite3_context *ctx, int argc,
@@ -187,8 +188,9 @@ static void approval_start(sqlite3_context *ctx, int argc,
 ** Errors: "CONFLICT: approval_finish: approval 'a1' is approved, decided by
 **   ada: it must be executing"; INVALID_ARGUMENT; NOT_FOUND; NOT_INSTALLED;
 **   BUSY.
-** Example: SELECT approval_request('a1', '{}'), approval_approve('a1', 'ada'),
-**     approval_start('a1');
+** Example: SELECT approval_request('a1', '{}'); -- 1
+**   SELECT approval_approve('a1', 'ada'); -- 1
+**   SELECT approval_start('a1'); -- 1
 **   SELECT approval_finish('a1', 1, 'deleted'); -- 1
 **   SELECT state, result FROM approval_list; -- executed|deleted
 */
