@@ -142,13 +142,45 @@ void migrate_run_statement(StewardCall *c, const MigrateStep *pStep,
   if (rc != SQLITE_DONE) migrate_fail_step(c, pStep, rc);
 }
 
+static int has_column(StewardCall *c, const char *zTable, const char *zColumn) {
+  return (int)steward_exec_int(c, 0,
+                               "SELECT 1 FROM pragma_table_xinfo(%Q, 'main')"
+                               " WHERE name = %Q COLLATE NOCASE",
+                               zTable, zColumn);
+}
+
+/* SQLite knows no ADD COLUMN IF NOT EXISTS: when a script of the library goes
+** on with an ALTER TABLE whose column is there already, or gone already, pass
+** over it. */
+static int skip_column(StewardCall *c, const char **pzScript) {
+  char aWord[6][100];
+  const char *z = *pzScript;
+  int i, bDrop;
+  for (i = 0; i < ArraySize(aWord); i++) {
+    migrate_token(&z, aWord[i], sizeof(aWord[i]));
+    if (i == 0 && sqlite3_stricmp(aWord[0], "ALTER")) return 0;
+  }
+  bDrop = sqlite3_stricmp(aWord[3], "DROP") == 0;
+  if (sqlite3_stricmp(aWord[4], "COLUMN") ||
+      has_column(c, aWord[2], aWord[5]) == bDrop) {
+    return 0;
+  }
+  z = strchr(z, ';');
+  if (z == NULL || c->rc) return 0;
+  *pzScript = z + 1;
+  return 1;
+}
+
 /* Run a script; of its DROPs only those of names in zMade, unless NULL. */
 void migrate_run_script(StewardCall *c, const MigrateStep *pStep,
                         const char *zScript, const char *zMade) {
   while (c->rc == SQLITE_OK && zScript[0]) {
     sqlite3_stmt *pStmt = NULL;
     char zName[200];
-    int rc = sqlite3_prepare_v2(c->db, zScript, -1, &pStmt, &zScript);
+    int rc;
+    if (!pStep->bUser && skip_column(c, &zScript)) continue;
+    if (c->rc) break;
+    rc = sqlite3_prepare_v2(c->db, zScript, -1, &pStmt, &zScript);
     if (rc) {
       migrate_fail_step(c, pStep, rc);
     } else if (pStmt) {

@@ -28,6 +28,17 @@ static int (*const aRegister[])(Steward *) = {
     delivery_tables_register, /* delivery queues */
     change_register,
     change_tables_register, /* change index */
+    job_register,
+    job_claim_register,
+    job_finish_register,
+    job_admin_register,
+    job_tables_register, /* jobs */
+    lock_register,
+    lock_tables_register, /* named locks, row locks */
+    ledger_idempotency_register,
+    ledger_approval_register,
+    ledger_session_register,
+    ledger_tables_register, /* idempotency, approvals, sessions ... */
     ttl_register,
     ttl_tables_register, /* rows that expire */
     store_register,

@@ -8,8 +8,6 @@
 ** moved by the statements of sql/delivery.sql; the reaper is the triggers that
 ** ext/ttl.c puts on a table, and those of the tables that Steward fills.
 ** Two have a place and no caller yet; the first one makes them, here:
-**   lease.c    take, renew, hand back (name, owner, token, until) in one
-**              statement each, with a counter that fences off late owners
 **   slice.c    work in a budget, with its position stored
 */
 #ifndef STEWARD_INT_H
@@ -159,6 +157,8 @@ struct Steward {
   unsigned nStorePut;   /* records put, see store.c */
   unsigned nStoreList;  /* pages listed since a sweep was asked for */
   int bStoreSweep;      /* the next write is to remove expired records */
+  unsigned nJobDone;    /* jobs finished on it, see job_finish.c */
+  unsigned nLedger;     /* rows written by ledger.c, for retention */
   int nSystable;        /* writes through systables that are under way */
   const char *zChecked; /* the set that may be written, see write.c ... */
   unsigned iChecked;    /* ... in this version of the file */
@@ -291,6 +291,16 @@ i64 steward_wait(StewardCall *c, i64 iTimeout /* ms */,
 sqlite3 *steward_private_open(StewardCall *c, int bWrite);
 void steward_private_exec(StewardCall *c, sqlite3 *pPrivate,
                           char *zSql /* freed */);
+
+/*************************************************************************
+** Interface to code in lease.c: what one owner has at a time, for a while
+*/
+i64 steward_fence(StewardCall *c);
+i64 steward_lease_take(StewardCall *c, const char *zName, const char *zOwner,
+                       i64 iTtl, i64 nSlot);
+void steward_lease_renew(StewardCall *c, const char *zName, i64 iToken,
+                         i64 iTtl);
+void steward_lease_give(StewardCall *c, const char *zName, i64 iToken);
 
 /*************************************************************************
 ** Interface to code in form.c: what was made out of the schema of a table
@@ -556,6 +566,18 @@ int change_register(Steward *p);
 int change_tables_register(Steward *p);
 int store_register(Steward *p);
 int store_tables_register(Steward *p);
+int job_register(Steward *p);
+int job_claim_register(Steward *p);
+int job_finish_register(Steward *p);
+int job_admin_register(Steward *p);
+int job_tables_register(Steward *p);
+i64 lock_arg_handle(StewardCall *c, sqlite3_value *v);
+int lock_register(Steward *p);
+int lock_tables_register(Steward *p);
+int ledger_idempotency_register(Steward *p);
+int ledger_approval_register(Steward *p);
+int ledger_session_register(Steward *p);
+int ledger_tables_register(Steward *p);
 int delta_register(Steward *p);
 int delta_tables_register(Steward *p);
 int delta_table_register(Steward *p);

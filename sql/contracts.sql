@@ -216,6 +216,60 @@ SELECT count(*)
         AND (posted_at IS NULL OR next_retry_at IS NOT NULL))
     OR (status = 'dead_letter') <> (dead_letter_at IS NOT NULL);
 
+-- name: contract_jobs_phases
+-- Jobs that stand in another place than their status says.
+-- set: jobs
+SELECT count(*)
+  FROM assistly_queue_jobs
+ WHERE CASE WHEN status IN ('scheduled', 'retrying')
+            THEN phase IS NULL OR phase NOT IN (0, 1, 2, 3)
+            WHEN status = 'processing'
+            THEN phase IS NOT 4 OR lease_until IS NULL
+            ELSE phase IS NOT NULL END;
+
+-- name: contract_jobs_groups
+-- Groups with several jobs under way, and groups whose first job waits for
+-- another one though none is under way.
+-- set: jobs
+SELECT count(*)
+  FROM (SELECT sum(phase IN (0, 4)) AS active, min(id) AS first,
+               platform, group_key
+          FROM assistly_queue_jobs
+         WHERE group_key IS NOT NULL AND phase IS NOT NULL
+         GROUP BY platform, group_key) AS g
+ WHERE g.active > 1
+    OR (g.active = 0 AND EXISTS (SELECT 1 FROM assistly_queue_jobs AS j
+                                  WHERE j.id = g.first AND j.phase = 2));
+
+-- name: contract_jobs_limits
+-- Concurrency keys with more jobs under way than the largest of their limits,
+-- and keys with free places for which jobs wait in vain.
+-- set: jobs
+SELECT count(*)
+  FROM (SELECT sum(phase IN (0, 4)) AS active, sum(phase = 1) AS woken,
+               sum(phase = 3) AS waiting, max(concurrency_limit) AS places
+          FROM assistly_queue_jobs
+         WHERE concurrency_key IS NOT NULL AND phase IS NOT NULL
+         GROUP BY platform, concurrency_key)
+ WHERE active > places OR (waiting > 0 AND active = 0 AND woken = 0);
+
+-- name: contract_jobs_leases
+-- Leases with a number that has not been given yet.
+-- set: jobs
+SELECT count(*)
+  FROM assistly_queue_jobs
+ WHERE claim > coalesce((SELECT last FROM steward_fences
+                          WHERE name = 'lease'), 0);
+
+-- name: contract_jobs_worker_lock
+-- A lock `worker` that assistly_worker_lock does not show.
+-- set: jobs
+SELECT count(*) FROM steward_locks AS l
+ WHERE l.name = 'worker' AND l.slot = 1
+   AND NOT EXISTS (SELECT 1 FROM assistly_worker_lock AS w
+                    WHERE w.owner_id = l.owner
+                      AND w.expires_at = l.expires_at);
+
 -- name: contract_jobs_lock
 -- Worker locks that end before they begin.
 -- set: jobs

@@ -156,7 +156,7 @@ DELETE FROM main.ext_storage_records WHERE tenant = 'steward-verify' RETURNING
 
 -- name: verify_jobs script
 -- set: jobs
--- A row in each of its tables.
+-- A row in each of its tables, and the triggers that follow a job.
 INSERT INTO main.assistly_queue_jobs(status, platform, scheduled_at, content)
   VALUES ('scheduled', 'steward-verify', 1, 'x') RETURNING 1;
 SELECT 1 FROM main.assistly_queue_jobs WHERE platform = 'steward-verify';
@@ -171,10 +171,35 @@ DELETE FROM main.assistly_worker_lock WHERE owner_id = 'steward-verify'
   RETURNING 1;
 DELETE FROM main.assistly_queue_jobs WHERE platform = 'steward-verify'
   RETURNING 1;
+INSERT INTO main.steward_job_queues VALUES ('steward-verify', 1) RETURNING 1;
+DELETE FROM main.steward_job_queues WHERE queue = 'steward-verify' RETURNING 1;
+INSERT INTO main.steward_fences VALUES ('steward-verify', 1) RETURNING 1;
+DELETE FROM main.steward_fences WHERE name = 'steward-verify' RETURNING 1;
+INSERT INTO main.steward_locks VALUES ('steward-verify', 1, 'o', 1, 1, 2)
+  RETURNING 1;
+DELETE FROM main.steward_locks WHERE name = 'steward-verify' RETURNING 1;
+INSERT INTO main.steward_row_locks VALUES ('steward-verify', 1, 'o', 1, 1, 2)
+  RETURNING 1;
+DELETE FROM main.steward_row_locks WHERE table_name = 'steward-verify'
+  RETURNING 1;
+INSERT INTO main.assistly_queue_jobs(status, platform, scheduled_at, content)
+  VALUES ('processing', 'steward-verify', 1, 'x') RETURNING 1;
+SELECT 1 FROM main.assistly_queue_jobs
+ WHERE platform = 'steward-verify' AND phase = 4;
+UPDATE main.assistly_queue_jobs SET status = 'posted', posted_at = 1
+ WHERE platform = 'steward-verify' RETURNING 1;
+SELECT 1 FROM main.assistly_queue_jobs AS j
+  JOIN main.steward_job_attempts AS a ON a.job_id = j.id
+ WHERE j.platform = 'steward-verify' AND j.phase IS NULL;
+DELETE FROM main.assistly_queue_jobs WHERE platform = 'steward-verify'
+  RETURNING 1;
 
 -- name: verify_ledger script
 -- set: ledger
 -- A row in each of its tables.
+INSERT INTO main.steward_rate_limits VALUES ('steward-verify', 'k', 1, 1, 1, 1)
+  RETURNING 1;
+DELETE FROM main.steward_rate_limits WHERE name = 'steward-verify' RETURNING 1;
 INSERT INTO main.assistly_sessions(user_id, session) VALUES ('steward-verify',
   '{}') RETURNING 1;
 SELECT 1 FROM main.assistly_sessions WHERE user_id = 'steward-verify';

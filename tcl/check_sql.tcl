@@ -18,10 +18,27 @@ proc objects {} {
                     WHERE name NOT LIKE 'sqlite_%' ORDER BY 1}]
 }
 
+# Without the ALTER TABLEs whose column is there already, or gone already:
+# the library passes over them, as SQLite knows no ADD COLUMN IF NOT EXISTS.
+proc without_columns {sql} {
+  set re {ALTER TABLE (\w+) (ADD|DROP) COLUMN (\w+)[^;]*;}
+  foreach {all table what column} [regexp -all -inline $re $sql] {
+    set there [db exists {SELECT 1 FROM pragma_table_xinfo($table)
+                           WHERE name = $column}]
+    if {$there == ($what eq "ADD")} {
+      set at [string first $all $sql]
+      set sql [string replace $sql $at \
+                   [expr {$at + [string length $all] - 1}]]
+    }
+  }
+  return $sql
+}
+
 # Run one direction of one step and report where it failed.
 proc run_step {step direction} {
   lassign $step set version name id description author created library up down
   set base [lindex $step 10]
+  set $direction [without_columns [set $direction]]
   if {[catch {db eval [set $direction]} message]} {
     csource::error $base.$direction.sql 1 $message
   }

@@ -202,8 +202,16 @@ static void take_write_lock(StewardCall *c) {
   }
 }
 
+/* Have what roll_back() may need. */
+static void prepare_begin(StewardCall *c) {
+  if (c->p->aStmt[SQL_begin]) return;
+  steward_give(c, SQL_begin, steward_take(c, SQL_begin));
+}
+
 static void open_savepoint(StewardCall *c) {
-  sqlite3_stmt *pStmt = steward_take(c, SQL_savepoint);
+  sqlite3_stmt *pStmt;
+  prepare_begin(c);
+  pStmt = steward_take(c, SQL_savepoint);
   int rc = pStmt ? sqlite3_step(pStmt) : c->rc;
   if (rc == SQLITE_DONE) {
     c->eScope = SCOPE_SAVEPOINT;
@@ -285,7 +293,8 @@ void steward_begin(StewardCall *c) {
       if (bSeveral) fail_inside_statement(c);
     } else {
       run_patiently(c, SQL_begin);
-      if (c->rc == SQLITE_OK) c->eScope = SCOPE_TRANSACTION;
+      /* a progress handler may stop a BEGIN that has begun already */
+      if (!sqlite3_get_autocommit(c->db)) c->eScope = SCOPE_TRANSACTION;
     }
   }
   if (!bAuto && c->eTxn == SQLITE_TXN_NONE) take_write_lock(c);
@@ -305,19 +314,40 @@ static void open_call(StewardCall *c, Steward *p, const char *zFunc,
   if (eMode != STEWARD_READ) steward_begin(c);
 }
 
-/* Undo what the call wrote, if SQLite has not done so already. */
+/* Run a statement that undoes.  A progress handler of the host may stop it,
+** too,
+** but not twice in a row: it is asked every so many steps. */
+static void run_surely(StewardCall *undo, enum StewardSqlId id) {
+  int i;
+  for (i = 0; i < 3; i++) {
+    sqlite3_free(undo->zErr);
+    undo->zErr = NULL;
+    undo->rc = SQLITE_OK;
+    steward_run(undo, id, "");
+    if ((undo->rc & 0xff) != SQLITE_INTERRUPT) break;
+  }
+}
+
+/* Undo what the call wrote, if SQLite has not done so already.  After
+** sqlite3_interrupt() nothing runs until the host's statement ends, not even
+** ROLLBACK, and nothing can be prepared; but a statement that would write, and
+** is
+** interrupted, makes SQLite roll back the transaction by itself.  BEGIN
+** IMMEDIATE
+** is one, and prepare_begin() has it at hand. */
 static void roll_back(StewardCall *c) {
   StewardCall undo = *c;
   undo.rc = SQLITE_OK;
   undo.zErr = NULL;
   if (!sqlite3_get_autocommit(c->db)) {
     if (c->eScope == SCOPE_TRANSACTION) {
-      steward_run(&undo, SQL_rollback, "");
+      run_surely(&undo, SQL_rollback);
     } else {
-      steward_run(&undo, SQL_savepoint_rollback, "");
-      steward_run(&undo, SQL_savepoint_release, "");
+      run_surely(&undo, SQL_savepoint_rollback);
+      if (undo.rc == SQLITE_OK) run_surely(&undo, SQL_savepoint_release);
     }
   }
+  if ((undo.rc & 0xff) == SQLITE_INTERRUPT) run_surely(&undo, SQL_begin);
   sqlite3_free(undo.zErr); /* the first failure is the one to report */
 }
 

@@ -1,0 +1,378 @@
+/*
+** job_finish.c - what a worker reports about the jobs that it holds.
+**
+** A receipt, `<job>-<number>`, names a job and the number of the lease, which
+** no other claim ever has. Every statement asks for both, so a worker that lost
+** its job - the lease ran out and was taken back, the job was cancelled - gets
+** LEASE_LOST and changes nothing. One that is late, but whose job nobody has
+** taken back, may still report.
+*/
+#include <string.h>
+
+#include "job_int.h"
+
+/* What to do with each receipt of a call. */
+typedef struct Report Report;
+struct Report {
+  void (*xReport)(StewardCall *, Report *, i64 iJob, i64 iNumber);
+  i64 iNow;
+  sqlite3_value *pResult; /* of job_complete, or NULL */
+  const char *zError;     /* of job_fail ... */
+  i64 iRetryIn;           /* ... its options */
+  i64 bPermanent;
+  const char *zState; /* ... and what became of the job */
+  i64 iLease;         /* of job_extend */
+};
+
+/* Remove some of the jobs of a state that are too old or too many; how many. */
+static int prune(StewardCall *c, const char *zStatus, const char *zKeep,
+                 const char *zMax) {
+  i64 iUntil = steward_now(c->p) - steward_setting_int(c, zKeep);
+  i64 iKept = steward_int(c, SQL_job_kept, iUntil, "tl", zStatus,
+                          steward_setting_int(c, zMax));
+  i64 aId[128];
+  int i, n = 0;
+  sqlite3_stmt *s = steward_query(c, SQL_job_old, "tl", zStatus,
+                                  iKept > iUntil ? iKept : iUntil);
+  while (steward_next(c, s)) aId[n++] = sqlite3_column_int64(s, 0);
+  steward_give(c, SQL_job_old, s);
+  for (i = 0; i < n && c->rc == SQLITE_OK; i++) {
+    steward_run(c, SQL_job_remove, "l", aId[i]);
+  }
+  return n;
+}
+
+/* Retention: before the first job that a connection finishes, and before every
+** 256th after it. */
+void job_prune_sometimes(StewardCall *c) {
+  enum { EVERY = 256 };
+  int n;
+  if (c->rc || c->p->nJobDone++ % EVERY) return;
+  prune(c, "posted", "job_done_keep", "job_done_max_rows");
+  prune(c, "cancelled", "job_done_keep", "job_done_max_rows");
+  n = prune(c, "dead_letter", "job_dead_keep", "job_dead_max_rows");
+  steward_count(c, "jobs_dead_removed_total", n);
+}
+
+/* `z` begins with digits: their number, and *pz behind them; -1: it does not.
+*/
+static i64 digits(const char **pz) {
+  i64 i = 0;
+  const char *z = *pz;
+  if (*z < '1' || *z > '9') return -1;
+  for (; *z >= '0' && *z <= '9'; z++) {
+    if (i > (INT64_MAX - 9) / 10) return -1;
+    i = i * 10 + (*z - '0');
+  }
+  *pz = z;
+  return i;
+}
+
+/* Say why the receipt is worth nothing any more. */
+static void fail_lost(StewardCall *c, i64 iJob, i64 iNumber, i64 iNow) {
+  sqlite3_stmt *s = steward_query(c, SQL_job_row, "l", iJob);
+  char *zWhy = NULL;
+  if (!steward_next(c, s)) {
+    zWhy = steward_mprintf(c, "there is no job %lld any more", iJob);
+  } else {
+    const char *zStatus = steward_column(c, s, 0);
+    const char *zWorker = (const char *)sqlite3_column_text(s, 2);
+    i64 iAgo = iNow - sqlite3_column_int64(s, 5);
+    if (strcmp(zStatus, "processing") == 0) {
+      zWhy = steward_mprintf(
+          c, "job %lld was claimed again by '%s' %lld ms ago", iJob,
+          zWorker ? zWorker : "plain SQL", iNow - sqlite3_column_int64(s, 3));
+    } else if (strcmp(zStatus, "posted") == 0) {
+      zWhy = steward_mprintf(c, "job %lld is done, since %lld ms", iJob, iAgo);
+    } else if (strcmp(zStatus, "cancelled") == 0) {
+      zWhy =
+          steward_mprintf(c, "job %lld was cancelled %lld ms ago", iJob, iAgo);
+    } else if (strcmp(zStatus, "dead_letter") == 0) {
+      zWhy = steward_mprintf(c, "job %lld is dead, since %lld ms: %s", iJob,
+                             iAgo, (const char *)sqlite3_column_text(s, 6));
+    } else {
+      zWhy = steward_mprintf(
+          c, "job %lld was given back %lld ms ago, and waits", iJob, iAgo);
+    }
+  }
+  steward_fail(c, STEWARD_LEASE_LOST,
+               "%s: receipt %lld-%lld is worth nothing any more, claim again",
+               zWhy, iJob, iNumber);
+  sqlite3_free(zWhy);
+  steward_give(c, SQL_job_row, s);
+}
+
+static void check_held(StewardCall *c, i64 iJob, i64 iNumber, i64 iNow) {
+  if (c->rc == SQLITE_OK && sqlite3_changes(c->db) == 0) {
+    fail_lost(c, iJob, iNumber, iNow);
+  }
+}
+
+/* One receipt. */
+static void report_one(StewardCall *c, Report *p, const char *zReceipt) {
+  const char *z = zReceipt;
+  i64 iJob = digits(&z), iNumber = -1;
+  if (iJob > 0 && *z == '-') {
+    z++;
+    iNumber = digits(&z);
+  }
+  if (iNumber < 0 || *z) {
+    steward_fail(c, STEWARD_INVALID_ARGUMENT,
+                 "receipt must be one that job_claimed showed, like '42-7', "
+                 "got '%.40s'",
+                 zReceipt);
+    return;
+  }
+  if (c->rc == SQLITE_OK) p->xReport(c, p, iJob, iNumber);
+}
+
+static int report_list(StewardCall *c, Report *p, const char *zList) {
+  sqlite3_stmt *s = steward_query(c, SQL_job_names, "t", zList);
+  int n = 0;
+  while (steward_next(c, s)) {
+    if (strcmp(steward_column(c, s, 0), "text")) {
+      steward_fail(c, STEWARD_INVALID_ARGUMENT,
+                   "receipt must be a text or an array of texts, and element "
+                   "%d is none",
+                   n);
+    } else {
+      report_one(c, p, steward_column(c, s, 1));
+    }
+    n++;
+  }
+  steward_give(c, SQL_job_names, s);
+  return n;
+}
+
+/* A receipt, or a JSON array of them, all or none; how many. */
+static int report(StewardCall *c, Report *p, sqlite3_value *v) {
+  const char *z = steward_arg_text(c, v, "receipt", 1000000);
+  int bList = z && z[0] == '[';
+  if (z == NULL) return 0;
+  if (bList && !steward_int(c, SQL_job_is_array, 0, "t", z)) {
+    steward_fail_argument(c, v, "receipt", "a receipt or an array of receipts");
+    return 0;
+  }
+  c->eMode = bList ? STEWARD_WRITE : STEWARD_WRITE_ONE;
+  steward_begin(c);
+  p->iNow = steward_now(c->p);
+  job_prune_sometimes(c);
+  if (bList) return report_list(c, p, z);
+  report_one(c, p, z);
+  return 1;
+}
+
+/* The result of the verbs: 1, or how many of an array. */
+static void report_all(sqlite3_context *ctx, const char *zFunc, Report *p,
+                       sqlite3_value *pReceipt) {
+  StewardCall c;
+  int n;
+  steward_open(&c, ctx, zFunc, "jobs", STEWARD_READ);
+  n = report(&c, p, pReceipt);
+  if (steward_close(&c) == SQLITE_OK) sqlite3_result_int(ctx, n);
+}
+
+static void report_done(StewardCall *c, Report *p, i64 iJob, i64 iNumber) {
+  steward_run(c, SQL_job_done, p->pResult ? "lllv" : "llln", iJob, iNumber,
+              p->iNow, p->pResult);
+  check_held(c, iJob, iNumber, p->iNow);
+}
+
+/* job_complete(receipt TEXT [, result]) -> INTEGER, 1 or how many   plain
+** The job is done, and job_result gives what it left.  A JSON array of receipts
+** completes all of them, or none when one is lost.
+** Set: jobs
+** Errors: "LEASE_LOST: job_complete: job 1 is done, since 0 ms: receipt 1-1 is
+**   worth nothing any more, claim again"; "LEASE_LOST: job_complete: job 1 was
+**   claimed again by 'w2' 5 ms ago: receipt 1-1 is worth nothing any more,
+**   claim again"; "INVALID_ARGUMENT: job_complete: receipt must be one that
+**   job_claimed showed, like '42-7', got 'x'"; NOT_INSTALLED; BUSY.
+** Source: seed 003, posted.
+** Example: SELECT job_enqueue('mail', 'hello'); -- 1
+**   SELECT job_claim('mail', 'w1'); -- c1:1
+**   SELECT job_complete('1-1', 'sent'); -- 1
+**   SELECT job_result(1); -- sent
+*/
+static void job_complete(sqlite3_context *ctx, int argc, sqlite3_value **argv) {
+  Report r = {.xReport = report_done};
+  if (argc > 1) r.pResult = argv[1];
+  report_all(ctx, "job_complete", &r, argv[0]);
+}
+
+/* The time before another attempt, after nFailed of them: no two jobs that
+** failed together come back together, and the same job always does alike. */
+static i64 backoff(int bExponential, i64 iDelay, i64 iCap, i64 nFailed,
+                   i64 iJob) {
+  sqlite3_uint64 h = (sqlite3_uint64)iJob * 1000003u + (sqlite3_uint64)nFailed;
+  i64 i;
+  if (!bExponential) return iDelay;
+  for (i = 1; i < nFailed && iDelay < iCap; i++) iDelay *= 2;
+  if (iDelay > iCap) iDelay = iCap;
+  h = (h ^ (h >> 30)) * 0xbf58476d1ce4e5b9ULL;
+  h = (h ^ (h >> 27)) * 0x94d049bb133111ebULL;
+  return iDelay - (i64)((h >> 33) % (sqlite3_uint64)(iDelay / 4 + 1));
+}
+
+static void report_failed(StewardCall *c, Report *p, i64 iJob, i64 iNumber) {
+  sqlite3_stmt *s = steward_query(c, SQL_job_leased, "ll", iJob, iNumber);
+  i64 nFailed, nMax, iDelay, iAt = 0;
+  int bExpired;
+  if (!steward_next(c, s)) {
+    steward_give(c, SQL_job_leased, s);
+    if (c->rc == SQLITE_OK) fail_lost(c, iJob, iNumber, p->iNow);
+    return;
+  }
+  nFailed = sqlite3_column_int64(s, 0) + 1;
+  nMax = sqlite3_column_int64(s, 1);
+  iDelay = p->iRetryIn >= 0
+               ? p->iRetryIn
+               : backoff(sqlite3_column_int(s, 2), sqlite3_column_int64(s, 3),
+                         sqlite3_column_int64(s, 4), nFailed, iJob);
+  iAt = p->iNow + iDelay;
+  bExpired = sqlite3_column_type(s, 5) != SQLITE_NULL &&
+             sqlite3_column_int64(s, 5) <= iAt;
+  steward_give(c, SQL_job_leased, s);
+  if (p->bPermanent || nFailed >= nMax || bExpired) {
+    char *zReason =
+        steward_mprintf(c, "%s: %s",
+                        p->bPermanent     ? "permanent"
+                        : nFailed >= nMax ? "no attempts left"
+                                          : "it expires before another attempt",
+                        p->zError);
+    steward_run(c, SQL_job_dead, "llltt", iJob, iNumber, p->iNow, p->zError,
+                zReason);
+    sqlite3_free(zReason);
+    p->zState = "dead";
+  } else {
+    steward_run(c, SQL_job_again, "llltl", iJob, iNumber, p->iNow, p->zError,
+                iAt);
+    p->zState = "scheduled";
+  }
+  check_held(c, iJob, iNumber, p->iNow);
+}
+
+static const StewardOption aFailOption[] = {
+    {"retry_in", STEWARD_OPT_DURATION, offsetof(Report, iRetryIn), 0,
+     JOB_DURATION_MAX, NULL, "time before another attempt, not the backoff"},
+    {"permanent", STEWARD_OPT_BOOL, offsetof(Report, bPermanent), 0, 1, NULL,
+     "no other attempt would do better: the job is dead"},
+};
+
+/* job_fail(receipt TEXT, error TEXT [, options JSON])
+**   -> TEXT, 'scheduled' or 'dead'; of an array INTEGER, how many       plain
+** The attempt has failed.  There is another one after the job's backoff, or
+** after retry_in; when that was the last of max_attempts, when it is permanent,
+** or when the job would expire before that, the job is dead, with the reason.
+** Set: jobs
+** Errors: "LEASE_LOST: job_fail: job 1 is dead, since 0 ms: permanent: no such
+**   user: receipt 1-1 is worth nothing any more, claim again";
+**   "INVALID_ARGUMENT: job_fail: error must be text, got NULL"; NOT_INSTALLED;
+**   BUSY.
+** Source: seed 003, retrying and dead_letter.
+** Example: SELECT job_enqueue('mail', 'hello'); -- 1
+**   SELECT job_claim('mail', 'w1'); -- c1:1
+**   SELECT job_fail('1-1', 'timeout'); -- scheduled
+**   SELECT state, attempt, run_at - steward_now(), error FROM job_queue;
+**   -- scheduled|1|300000|timeout
+*/
+static void job_fail(sqlite3_context *ctx, int argc, sqlite3_value **argv) {
+  StewardCall c;
+  Report r = {.xReport = report_failed, .iRetryIn = -1};
+  int n;
+  steward_open(&c, ctx, "job_fail", "jobs", STEWARD_READ);
+  r.zError = steward_arg_text(&c, argv[1], "error", 1000000);
+  if (argc > 2) {
+    steward_options(&c, argv[2], aFailOption, ArraySize(aFailOption), &r);
+  }
+  n = report(&c, &r, argv[0]);
+  if (steward_close(&c)) return;
+  if (n == 1 && ((const char *)sqlite3_value_text(argv[0]))[0] != '[') {
+    sqlite3_result_text(ctx, r.zState, -1, SQLITE_STATIC);
+  } else {
+    sqlite3_result_int(ctx, n);
+  }
+}
+
+static void report_extended(StewardCall *c, Report *p, i64 iJob, i64 iNumber) {
+  steward_run(c, SQL_job_extend, "llll", iJob, iNumber, p->iNow + p->iLease,
+              p->iNow);
+  check_held(c, iJob, iNumber, p->iNow);
+}
+
+/* job_extend(receipt TEXT, lease) -> INTEGER, 1 or how many    plain
+** Keep the job for so long from now on (ms, or text like '30s').
+** Set: jobs
+** Errors: "INVALID_ARGUMENT: job_extend: lease must be within 1..3153600000000
+**   ms, got 0"; LEASE_LOST as for job_complete; NOT_INSTALLED; BUSY.
+** Example: SELECT job_enqueue('mail', 'hello'); -- 1
+**   SELECT job_claim('mail', 'w1'); -- c1:1
+**   SELECT job_extend('1-1', '5m'); -- 1
+*/
+static void job_extend(sqlite3_context *ctx, int argc, sqlite3_value **argv) {
+  StewardCall c;
+  Report r = {.xReport = report_extended};
+  int n;
+  steward_open(&c, ctx, "job_extend", "jobs", STEWARD_READ);
+  r.iLease = steward_arg_time(&c, argv[1], "lease");
+  if (c.rc == SQLITE_OK && (r.iLease < 1 || r.iLease > JOB_DURATION_MAX)) {
+    steward_fail(&c, STEWARD_INVALID_ARGUMENT,
+                 "lease must be within 1..%lld ms, got %lld", JOB_DURATION_MAX,
+                 r.iLease);
+  }
+  n = report(&c, &r, argv[0]);
+  if (steward_close(&c) == SQLITE_OK) sqlite3_result_int(ctx, n);
+}
+
+static void report_released(StewardCall *c, Report *p, i64 iJob, i64 iNumber) {
+  steward_run(c, SQL_job_release, "lll", iJob, iNumber, p->iNow);
+  check_held(c, iJob, iNumber, p->iNow);
+}
+
+/* job_release(receipt TEXT) -> INTEGER, 1 or how many    plain
+** Give the job back as it was, without an attempt: others may have it now.
+** Set: jobs
+** Errors: LEASE_LOST as for job_complete; NOT_INSTALLED; BUSY.
+** Example: SELECT job_enqueue('mail', 'hello'); -- 1
+**   SELECT job_claim('mail', 'w1'); -- c1:1
+**   SELECT job_release('1-1'); -- 1
+**   SELECT job_claim('mail', 'w2'); -- c2:1
+*/
+static void job_release(sqlite3_context *ctx, int argc, sqlite3_value **argv) {
+  Report r = {.xReport = report_released};
+  report_all(ctx, "job_release", &r, argv[0]);
+}
+
+/* job_result(id INTEGER) -> the result that job_complete was given    plain
+** NULL when the job is not done, left nothing, or has been removed.
+** Set: jobs
+** Errors: "INVALID_ARGUMENT: job_result: id must be an integer, got 'x'".
+** Example: SELECT job_enqueue('mail', 'hello'); -- 1
+**   SELECT job_result(1) IS NULL; -- 1
+*/
+static void job_result(sqlite3_context *ctx, int argc, sqlite3_value **argv) {
+  StewardCall c;
+  sqlite3_stmt *s;
+  i64 iId;
+  if (sqlite3_value_type(argv[0]) == SQLITE_NULL) return;
+  steward_open(&c, ctx, "job_result", "jobs", STEWARD_READ);
+  iId = steward_arg_int(&c, argv[0], "id", INT64_MIN, INT64_MAX);
+  s = steward_query(&c, SQL_job_result, "l", iId);
+  if (steward_next(&c, s)) {
+    sqlite3_result_value(ctx, sqlite3_column_value(s, 0));
+  }
+  steward_give(&c, SQL_job_result, s);
+  steward_close(&c);
+}
+
+static const StewardFunc aFunc[] = {
+    {"job_complete", 1, 2, STEWARD_PLAIN, job_complete, NULL, 0},
+    {"job_fail", 2, 3, STEWARD_PLAIN, job_fail, aFailOption,
+     ArraySize(aFailOption)},
+    {"job_extend", 2, 2, STEWARD_PLAIN, job_extend, NULL, 0},
+    {"job_release", 1, 1, STEWARD_PLAIN, job_release, NULL, 0},
+    {"job_result", 1, 1, STEWARD_PLAIN, job_result, NULL, 0},
+};
+
+int job_finish_register(Steward *p) {
+  return steward_register_functions(p, aFunc, ArraySize(aFunc));
+}

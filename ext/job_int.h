@@ -1,0 +1,49 @@
+/*
+** job_int.h - what the files of the capability `job` share: job.c (enqueue),
+** job_claim.c (claims and waiting), job_finish.c (receipts) and job_admin.c,
+** and vtab/job.c.
+*/
+#ifndef JOB_INT_H
+#define JOB_INT_H
+
+#include "steward_int.h"
+
+#define JOB_NAME_MAX 200                 /* bytes of a queue or key */
+#define JOB_TIME_MAX 253402300799999LL   /* the end of the year 9999 */
+#define JOB_DURATION_MAX 3153600000000LL /* a century */
+
+enum { JOB_SCOPE_NONE, JOB_SCOPE_QUEUED, JOB_SCOPE_DONE, JOB_SCOPE_RECENT };
+enum { JOB_RETURN, JOB_ERROR, JOB_REPLACE };
+enum { JOB_FIXED, JOB_EXPONENTIAL };
+
+/* A job to be enqueued; -1 in an i64 is `not given`. */
+typedef struct JobNew {
+  const char *zQueue;
+  sqlite3_value *pPayload;
+  i64 iNow;
+  i64 iRunAt, iDelay;
+  i64 iPriority;
+  i64 nMaxAttempts;
+  i64 eBackoff, iBackoff, iBackoffCap;
+  char *zUnique, *zScope; /* the texts are owned by steward_options() */
+  i64 eConflict;
+  int eScope;
+  i64 iSince; /* of JOB_SCOPE_RECENT */
+  char *zGroup;
+  char *zKey; /* concurrency_key */
+  i64 nLimit;
+  i64 iMinGap;
+  i64 iExpiresAt;
+  char *zHeaders;
+} JobNew;
+
+/* job.c */
+void job_new_init(StewardCall *c, JobNew *pNew);
+i64 job_insert(StewardCall *c, JobNew *pNew);
+const char *job_arg_queue(StewardCall *c, sqlite3_value *v);
+void job_check_gap(StewardCall *c, const char *zQueue, i64 iAt, i64 iGap);
+
+/* job_finish.c */
+void job_prune_sometimes(StewardCall *c);
+
+#endif

@@ -1,0 +1,13 @@
+-- id: jobs-003-locks
+-- version: 3
+DROP TRIGGER IF EXISTS steward_worker_lock_delete;
+DROP TRIGGER IF EXISTS steward_worker_lock_update;
+DROP TRIGGER IF EXISTS steward_worker_lock_insert;
+DROP TRIGGER IF EXISTS steward_locks_worker_delete;
+DROP TRIGGER IF EXISTS steward_locks_worker_update;
+DROP TRIGGER IF EXISTS steward_locks_worker_insert;
+DROP INDEX IF EXISTS steward_row_locks_expiry;
+DROP INDEX IF EXISTS steward_row_locks_token;
+DROP INDEX IF EXISTS steward_locks_expiry;
+DROP TABLE IF EXISTS steward_row_locks;
+DROP TABLE IF EXISTS steward_locks;
