@@ -7,7 +7,7 @@
 ** Two pieces of the runtime are SQL: a cursor is a row of steward_cursors,
 ** moved by the statements of sql/delivery.sql; the reaper is the triggers that
 ** ext/ttl.c puts on a table, and those of the tables that Steward fills.
-** Two have a place and no caller yet; the first one makes them, here:
+** One has a place and no caller yet; the first one makes it, here:
 **   slice.c    work in a budget, with its position stored
 */
 #ifndef STEWARD_INT_H
