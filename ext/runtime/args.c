@@ -127,6 +127,7 @@ i64 steward_arg_int(StewardCall *c, sqlite3_value *v, const char *zName,
     steward_fail(c, STEWARD_INVALID_ARGUMENT,
                  "%s must be within %lld..%lld, got %lld", zName, iMin, iMax,
                  iValue);
+    return 0; /* nobody is to calculate with it */
   }
   return iValue;
 }
