@@ -14,12 +14,7 @@
 ** say so.
 */
 #include "bench.h"
-
-#include <signal.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
-#include <sys/wait.h>
+#include "bench_redis.h"
 
 static const char zPayload[] = P50 P50 P50;
 
@@ -141,111 +136,6 @@ static void run_publish(const char *zName, int nSubscriber, int nOld, int nOp) {
 ** Redis
 */
 
-typedef struct Redis {
-  pid_t pid;
-  int fd;
-  char zDir[64];
-  char aBuf[1 << 16];
-  int n, i; /* bytes in aBuf, and how many are read */
-} Redis;
-
-static void redis_need(int bOk, const char *zWhat) {
-  if (bOk) return;
-  printf("bench_delivery: redis: %s\n", zWhat);
-  exit(1);
-}
-
-static int redis_byte(Redis *r) {
-  if (r->i == r->n) {
-    ssize_t n = read(r->fd, r->aBuf, sizeof(r->aBuf));
-    redis_need(n > 0, "the connection ended");
-    r->n = (int)n;
-    r->i = 0;
-  }
-  return (unsigned char)r->aBuf[r->i++];
-}
-
-static void redis_line(Redis *r, char *z, int n) {
-  int i = 0, ch;
-  while ((ch = redis_byte(r)) != '\n') {
-    if (ch != '\r' && i < n - 1) z[i++] = (char)ch;
-  }
-  z[i] = 0;
-}
-
-/* Read a reply.  Texts that look like the id of an entry go to xId. */
-static void redis_reply(Redis *r, void (*xId)(void *, const char *),
-                        void *pArg) {
-  char zLine[256];
-  int i, n;
-  redis_line(r, zLine, sizeof(zLine));
-  redis_need(zLine[0] != '-', zLine);
-  n = atoi(zLine + 1);
-  if (zLine[0] == '*') {
-    for (i = 0; i < n; i++) redis_reply(r, xId, pArg);
-  } else if (zLine[0] == '$' && n >= 0) {
-    char zText[256];
-    for (i = 0; i < n + 2; i++) {
-      int ch = redis_byte(r);
-      if (i < n && i < 255) zText[i] = (char)ch;
-    }
-    zText[n < 255 ? n : 255] = 0;
-    if (xId && strchr(zText, '-') && n < 40) xId(pArg, zText);
-  }
-}
-
-static void redis_send(Redis *r, const char *z, size_t n) {
-  redis_need(write(r->fd, z, n) == (ssize_t)n, "cannot send");
-}
-
-/* A command of words between blanks; its reply is only checked. */
-static void redis_do(Redis *r, const char *zCommand) {
-  char z[400];
-  int n = snprintf(z, sizeof(z), "%s\r\n", zCommand);
-  redis_send(r, z, (size_t)n);
-  redis_reply(r, NULL, NULL);
-}
-
-static int redis_open(Redis *r, const char *zFsync) {
-  struct sockaddr_un address = {.sun_family = AF_UNIX};
-  char zSocket[100];
-  int i;
-  memset(r, 0, sizeof(*r));
-  if (system("command -v redis-server >/dev/null 2>&1")) return 0;
-  strcpy(r->zDir, "/tmp/steward-redis-XXXXXX");
-  redis_need(mkdtemp(r->zDir) != NULL, "no directory");
-  snprintf(zSocket, sizeof(zSocket), "%s/s", r->zDir);
-  strcpy(address.sun_path, zSocket);
-  fflush(NULL);
-  r->pid = fork();
-  if (r->pid == 0) {
-    redis_need(freopen("/dev/null", "w", stdout) != NULL, "no /dev/null");
-    execlp("redis-server", "redis-server", "--port", "0", "--unixsocket",
-           zSocket, "--dir", r->zDir, "--appendonly", "yes", "--appendfsync",
-           zFsync, "--save", "", (char *)NULL);
-    _exit(1);
-  }
-  r->fd = socket(AF_UNIX, SOCK_STREAM, 0);
-  for (i = 0; i < 1000; i++) {
-    if (connect(r->fd, (struct sockaddr *)&address, sizeof(address)) == 0) {
-      redis_do(r, "XGROUP CREATE t g 0 MKSTREAM");
-      return 1;
-    }
-    usleep(10000);
-  }
-  redis_need(0, "it does not answer");
-  return 0;
-}
-
-static void redis_close(Redis *r) {
-  char zRemove[100];
-  kill(r->pid, SIGTERM);
-  waitpid(r->pid, NULL, 0);
-  close(r->fd);
-  snprintf(zRemove, sizeof(zRemove), "rm -r %s", r->zDir);
-  if (system(zRemove)) printf("bench_delivery: %s is left\n", r->zDir);
-}
-
 static double redis_publish(Redis *r, int nOp) {
   char z[300];
   int n = snprintf(z, sizeof(z),
@@ -315,10 +205,11 @@ static void run_redis(const char *zSync, const char *zFsync) {
   sqlite3 *db;
   Redis redis;
   int i;
-  if (!redis_open(&redis, zFsync)) {
+  if (!redis_open(&redis, zFsync, 0)) {
     printf("%-46s no redis-server: skipped\n", "Redis stream");
     return;
   }
+  redis_do(&redis, "XGROUP CREATE t g 0 MKSTREAM");
   for (i = 0; i < 4; i++) aTime[i] = malloc(sizeof(double) * (size_t)nSample);
   db = open_fresh("SELECT delivery_subscribe('w', 't', '{\"max_pending\":0}')");
   exec(db, zSync);
