@@ -55,6 +55,21 @@ static struct {
   WatchFile *pFile;
 } g = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, -1, 0, 0, 0, NULL};
 
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+/* A thread that is not in the child must not hold the mutex there. */
+static void fork_prepare(void) {
+  pthread_mutex_lock(&g.mutex);
+}
+
+static void fork_done(void) {
+  pthread_mutex_unlock(&g.mutex);
+}
+
+static void once_only(void) {
+  pthread_atfork(fork_prepare, fork_done, fork_done);
+}
+
 /*************************************************************************
 ** Watches, all under g.mutex
 */
@@ -145,6 +160,7 @@ static void skip_events(void);
 /* Begin to wait for a file; NULL when out of memory. */
 static WatchFile *watch_open(const char *zPath) {
   WatchFile *pFile;
+  pthread_once(&once, once_only);
   pthread_mutex_lock(&g.mutex);
   begin_process();
   for (pFile = g.pFile; pFile; pFile = pFile->pNext) {
