@@ -9,7 +9,8 @@
 # result. The exit status is 0 when every step gave what it should, 1 when one
 # did not, 2 when there is nothing to walk through. KEEP=1 keeps the copy.
 #
-# demo_data.tcl makes the database, demo_steps.tcl has the steps.
+# demo_data.tcl makes the database, demo_steps.tcl and demo_services.tcl have
+# the steps.
 
 package require Tcl 8.6
 
@@ -23,6 +24,7 @@ namespace eval demo {
   variable colour 0
   variable done {}      ;# {number title verdict ms why} of each step
   variable names {}     ;# what @words in statements stand for
+  variable output ""    ;# what the last step printed
   variable strict 1     ;# our own database: results are known exactly
 }
 
@@ -164,6 +166,7 @@ proc demo::dedent {text} {
 # expressions instead. -check is a script whose result is what is wrong, or "".
 proc demo::step {title why sql expected args} {
   variable done
+  variable output
   variable strict
   set opt [dict merge {-error 0 -library 1 -mode column -headers on
                        -foreign "" -shown "" -check {}} $args]
@@ -181,6 +184,7 @@ proc demo::step {title why sql expected args} {
                -mode [dict get $opt -mode] -headers [dict get $opt -headers]] \
       code text
   set ms [expr {[clock milliseconds] - $began}]
+  set output $text
   if {$text ne ""} { print $text "  " }
   set wrong [judge $code $text [dict get $opt -error] $expected]
   if {$wrong eq ""} { set wrong [uplevel 1 [dict get $opt -check]] }
@@ -290,6 +294,7 @@ proc demo::main {argv} {
 
 source [file join $home demo_data.tcl]
 source [file join $home demo_steps.tcl]
+source [file join $home demo_services.tcl]
 if {[info exists argv0]
     && [file normalize $argv0] eq [file normalize [info script]]} {
   demo::main $argv
