@@ -161,6 +161,15 @@ static void check_new(StewardCall *c, JobNew *pNew) {
   }
 }
 
+/* How long the job has its key. */
+static void bind_scope(sqlite3_stmt *s, int i, const JobNew *p) {
+  if (p->eScope == JOB_SCOPE_DONE) {
+    sqlite3_bind_int64(s, i, JOB_UNTIL_DONE);
+  } else if (p->eScope == JOB_SCOPE_RECENT) {
+    sqlite3_bind_int64(s, i, p->iNow - p->iSince);
+  }
+}
+
 /* The parameters of job_new and the first of job_new_unless. */
 static void bind_new(StewardCall *c, sqlite3_stmt *s, const JobNew *p) {
   int eType = sqlite3_value_type(p->pPayload);
@@ -182,6 +191,7 @@ static void bind_new(StewardCall *c, sqlite3_stmt *s, const JobNew *p) {
   if (p->iMinGap >= 0) sqlite3_bind_int64(s, 15, p->iMinGap);
   if (p->iExpiresAt >= 0) sqlite3_bind_int64(s, 16, p->iExpiresAt);
   sqlite3_bind_text(s, 17, p->zHeaders, -1, SQLITE_STATIC);
+  bind_scope(s, 18, p);
   if (rc) steward_fail_db(c, rc);
 }
 
@@ -200,21 +210,44 @@ void job_check_gap(StewardCall *c, const char *zQueue, i64 iAt, i64 iGap) {
   steward_give(c, SQL_job_near, s);
 }
 
-/* The job that has the unique key, or 0; *pbHeld: it can not be replaced. */
-static i64 find_same(StewardCall *c, const JobNew *p, int *pbHeld /* OUT */) {
-  enum StewardSqlId id = p->eScope == JOB_SCOPE_RECENT ? SQL_job_same_recent
-                                                       : SQL_job_same_waiting;
-  sqlite3_stmt *s;
+/* The job other than iJob that has a unique key, or 0; *pbHeld: it can not be
+** replaced. */
+static i64 find_key(StewardCall *c, const char *zQueue, const char *zKey,
+                    int eScope, i64 iSince, i64 iJob, int *pbHeld /* OUT */) {
+  enum StewardSqlId id =
+      eScope == JOB_SCOPE_RECENT ? SQL_job_same_recent : SQL_job_same_waiting;
+  sqlite3_stmt *s =
+      steward_query(c, id, "ttll", zQueue, zKey,
+                    eScope == JOB_SCOPE_RECENT ? iSince : (i64)eScope, iJob);
   i64 iId = 0;
-  if (p->eScope == JOB_SCOPE_NONE) return 0;
-  s = steward_query(c, id, "ttl", p->zQueue, p->zUnique,
-                    p->eScope == JOB_SCOPE_RECENT ? p->iSince : (i64)p->eScope);
   if (steward_next(c, s)) {
     iId = sqlite3_column_int64(s, 0);
     *pbHeld = sqlite3_column_int(s, 1);
   }
   steward_give(c, id, s);
   return iId;
+}
+
+static i64 find_same(StewardCall *c, const JobNew *p, int *pbHeld /* OUT */) {
+  if (p->eScope == JOB_SCOPE_NONE) return 0;
+  return find_key(c, p->zQueue, p->zUnique, p->eScope, p->iSince, 0, pbHeld);
+}
+
+/* Fail when another job has the key that iJob had for iFor (JOB_UNTIL_DONE ..):
+** it is to be run once more. */
+void job_check_unique(StewardCall *c, const char *zQueue, const char *zKey,
+                      i64 iFor, i64 iJob) {
+  int bHeld, eScope = iFor == JOB_WHILE_IT_WAITS ? JOB_SCOPE_QUEUED
+                      : iFor == JOB_UNTIL_DONE   ? JOB_SCOPE_DONE
+                                                 : JOB_SCOPE_RECENT;
+  i64 iOther =
+      find_key(c, zQueue, zKey, eScope, steward_now(c->p) - iFor, iJob, &bHeld);
+  if (iOther) {
+    steward_fail(c, STEWARD_DUPLICATE,
+                 "job %lld has the key '%s' of job %lld in queue '%s' by now: "
+                 "wait until it gives it up, or leave job %lld as it is",
+                 iOther, zKey, iJob, zQueue, iJob);
+  }
 }
 
 /* Nothing was inserted: because of which job? */
@@ -264,6 +297,7 @@ static i64 replace(StewardCall *c, const JobNew *p) {
   if (p->iMinGap >= 0) sqlite3_bind_int64(s, 11, p->iMinGap);
   if (p->iExpiresAt >= 0) sqlite3_bind_int64(s, 12, p->iExpiresAt);
   sqlite3_bind_text(s, 13, p->zHeaders, -1, SQLITE_STATIC);
+  bind_scope(s, 14, p);
   while (steward_next(c, s)) {
   }
   steward_give(c, SQL_job_replace, s);
@@ -293,8 +327,8 @@ i64 job_insert(StewardCall *c, JobNew *pNew) {
   if (s == NULL) return 0;
   bind_new(c, s, pNew);
   if (bIf) {
-    sqlite3_bind_int(s, 18, pNew->eScope);
-    sqlite3_bind_int64(s, 19, pNew->iSince);
+    sqlite3_bind_int(s, 19, pNew->eScope);
+    sqlite3_bind_int64(s, 20, pNew->iSince);
   }
   while (steward_next(c, s)) {
   }

@@ -49,14 +49,30 @@ static void job_cancel(sqlite3_context *ctx, int argc, sqlite3_value **argv) {
   if (steward_close(&c) == SQLITE_OK) sqlite3_result_int(ctx, 1);
 }
 
-/* One job from the beginning, unless its min_gap is against it. */
+/* Fail when another job has taken the place or the unique key of this one. */
+static void check_replay(StewardCall *c, i64 iId, i64 iNow) {
+  sqlite3_stmt *s = steward_query(c, SQL_job_replay_rules, "l", iId);
+  if (steward_next(c, s)) {
+    const char *zQueue = steward_column(c, s, 0);
+    const char *zKey = (const char *)sqlite3_column_text(s, 2);
+    if (sqlite3_column_type(s, 1) != SQLITE_NULL) {
+      job_check_gap(c, zQueue, iNow, sqlite3_column_int64(s, 1));
+    }
+    if (zKey) {
+      job_check_unique(c, zQueue, zKey,
+                       sqlite3_column_type(s, 3) == SQLITE_NULL
+                           ? JOB_WHILE_IT_WAITS
+                           : sqlite3_column_int64(s, 3),
+                       iId);
+    }
+  }
+  steward_give(c, SQL_job_replay_rules, s);
+}
+
+/* One job from the beginning. */
 static int replay(StewardCall *c, i64 iId) {
   i64 iNow = steward_now(c->p);
-  sqlite3_stmt *s = steward_query(c, SQL_job_replay_gap, "l", iId);
-  if (steward_next(c, s) && sqlite3_column_type(s, 1) != SQLITE_NULL) {
-    job_check_gap(c, steward_column(c, s, 0), iNow, sqlite3_column_int64(s, 1));
-  }
-  steward_give(c, SQL_job_replay_gap, s);
+  check_replay(c, iId, iNow);
   steward_run(c, SQL_job_replay, "ll", iId, iNow);
   return c->rc == SQLITE_OK && sqlite3_changes(c->db) > 0;
 }
@@ -67,8 +83,10 @@ static int replay(StewardCall *c, i64 iId) {
 ** Refused inside a writing statement.
 ** Set: jobs
 ** Errors: "CONFLICT: job_replay: job 1 is scheduled: only a job that is dead or
-**   cancelled can be replayed"; SCHEDULE_CONFLICT as for job_enqueue;
-**   NOT_FOUND; NOT_INSTALLED; UNSUPPORTED; BUSY.
+**   cancelled can be replayed"; "DUPLICATE: job_replay: job 2 has the key 'k'
+**   of job 1 in queue 'mail' by now: wait until it gives it up, or leave job 1
+**   as it is"; SCHEDULE_CONFLICT as for job_enqueue; NOT_FOUND; NOT_INSTALLED;
+**   UNSUPPORTED; BUSY.
 ** Source: seed 003, replayDeadLetter.
 ** Example: SELECT job_enqueue('mail', 'hello'); -- 1
 **   SELECT job_claim('mail', 'w1'); -- c1:1

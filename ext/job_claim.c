@@ -2,16 +2,21 @@
 ** job_claim.c - leasing jobs, and waiting until there are some.
 **
 ** A claim first does what has come due in its queues: expired jobs are dead,
-** leases that have run out are given back, jobs whose time has come are looked
-** at. Each of these is bounded, so that a claim costs the same at any backlog;
-** what is left over is done by the claims that follow.
+** leases that have run out are given back. Then it takes the first, by rank
+** (priority, time, id), of the jobs that may run (phase 0) and of those whose
+** time has come (phase 1). Each of these is bounded, so that a claim costs the
+** same at any backlog; what is left over is done by the claims that follow.
+**
+** Jobs whose time has come are few as a rule, and found by their time; when
+** they are more than the claim wants, it goes through them by rank, past the
+** priorities at which there are only jobs of the future.
 */
 #include <stdlib.h>
 #include <string.h>
 
 #include "job_int.h"
 
-enum { BATCH = 64, ROUNDS = 16 };
+enum { BATCH = 64, ROUNDS = 16, DUE = 7, LEVELS = 1000 };
 
 /* The queues of a call. */
 typedef struct Queues {
@@ -57,29 +62,6 @@ static void arg_queues(StewardCall *c, sqlite3_value *v, Queues *q) {
   }
 }
 
-/* Look at the jobs whose time has come. */
-static void promote(StewardCall *c, const char *zQueue, i64 iNow, i64 nMax) {
-  struct {
-    i64 iId, nLimit;
-  } *aDue = sqlite3_malloc64(sizeof(*aDue) * (sqlite3_uint64)nMax);
-  sqlite3_stmt *s;
-  i64 i, n = 0;
-  if (aDue == NULL) {
-    steward_fail_nomem(c);
-    return;
-  }
-  s = steward_query(c, SQL_job_due, "tll", zQueue, iNow, nMax);
-  while (steward_next(c, s)) {
-    aDue[n].iId = sqlite3_column_int64(s, 0);
-    aDue[n++].nLimit = sqlite3_column_int64(s, 1);
-  }
-  steward_give(c, SQL_job_due, s);
-  for (i = 0; i < n && c->rc == SQLITE_OK; i++) {
-    steward_run(c, SQL_job_promote, "ll", aDue[i].iId, aDue[i].nLimit);
-  }
-  sqlite3_free(aDue);
-}
-
 /* Run eDo on up to BATCH jobs that eFind finds; how many. */
 static int each_due(StewardCall *c, enum StewardSqlId eFind,
                     enum StewardSqlId eDo, const char *zQueue, i64 iNow) {
@@ -95,16 +77,15 @@ static int each_due(StewardCall *c, enum StewardSqlId eFind,
 }
 
 /* Do what has come due in a queue; 1 when there may be more of it. */
-static int refresh(StewardCall *c, const char *zQueue, i64 iNow, i64 nRow) {
+static int refresh(StewardCall *c, const char *zQueue, i64 iNow) {
   int nExpired = each_due(c, SQL_job_expired, SQL_job_expire, zQueue, iNow);
   int nLapsed = each_due(c, SQL_job_lapsed, SQL_job_lapse, zQueue, iNow);
-  if (c->rc == SQLITE_OK) promote(c, zQueue, iNow, 2 * nRow + 14);
   return nExpired == BATCH || nLapsed == BATCH;
 }
 
-/* A job that may run now. */
+/* A job that may run now, or, with a limit, that is to be looked at first. */
 typedef struct Ready {
-  i64 iId, iPriority, iAt;
+  i64 iId, iPriority, iAt, nLimit;
 } Ready;
 
 typedef struct Claim {
@@ -115,6 +96,10 @@ typedef struct Claim {
   Ready *aReady; /* of every queue the first nMaxRows; owned */
   i64 nReady;
   i64 nAlloc;
+  int bMore;            /* something was left for another round */
+  i64 iNumber;          /* of the lease, 0: nothing is leased yet */
+  i64 nTaken;           /* jobs leased ... */
+  sqlite3_str *pHandle; /* ... and their handle */
 } Claim;
 
 static const StewardOption aClaimOption[] = {
@@ -139,14 +124,18 @@ static Ready *next_ready(StewardCall *c, Claim *p) {
   return &p->aReady[p->nReady++];
 }
 
-/* Find the first ready jobs of a queue.  refresh() has left none that has
-** expired, unless there are very many: those are passed over. */
-static void find_ready(StewardCall *c, Claim *p, const char *zQueue) {
-  sqlite3_stmt *s =
-      steward_query(c, SQL_job_ready, "tl", zQueue, p->nMaxRows + BATCH);
-  i64 n = 0;
-  while (n < p->nMaxRows && steward_next(c, s)) {
+/* Take up the jobs of a statement that are due and have not expired, at most
+** nMax; how many rows were read.  *piFuture: the priority of one that is not
+** due, where reading ended. */
+static i64 add_ready(StewardCall *c, Claim *p, sqlite3_stmt *s, i64 nMax,
+                     i64 *piFuture /* OUT */) {
+  i64 nRead = 0, n = 0;
+  for (; n < nMax && steward_next(c, s); nRead++) {
     Ready *pReady;
+    if (piFuture && sqlite3_column_int64(s, 2) > p->iNow) {
+      *piFuture = sqlite3_column_int64(s, 1);
+      break;
+    }
     if (sqlite3_column_type(s, 3) != SQLITE_NULL &&
         sqlite3_column_int64(s, 3) <= p->iNow) {
       continue;
@@ -156,21 +145,74 @@ static void find_ready(StewardCall *c, Claim *p, const char *zQueue) {
     pReady->iId = sqlite3_column_int64(s, 0);
     pReady->iPriority = sqlite3_column_int64(s, 1);
     pReady->iAt = sqlite3_column_int64(s, 2);
+    pReady->nLimit = sqlite3_column_int64(s, 4);
     n++;
   }
+  return nRead;
+}
+
+/* The first jobs of a queue that may run.  refresh() has left none that has
+** expired, unless there are very many: those are passed over. */
+static void find_ready(StewardCall *c, Claim *p, const char *zQueue) {
+  sqlite3_stmt *s =
+      steward_query(c, SQL_job_ready, "tl", zQueue, p->nMaxRows + BATCH);
+  add_ready(c, p, s, p->nMaxRows, NULL);
   steward_give(c, SQL_job_ready, s);
 }
 
-/* Do what is due in a queue and find what is ready; a queue whose first jobs
-** have all expired is gone through in steps, not for ever. */
+/* The first by rank of those whose time has come; 0: there are more priorities
+** with jobs of the future alone than it goes through. */
+static int find_ranked(StewardCall *c, Claim *p, const char *zQueue) {
+  i64 iBelow = INT64_MAX, nBefore = p->nReady, nMax = p->nMaxRows + DUE;
+  int i;
+  for (i = 0; i < LEVELS && c->rc == SQLITE_OK; i++) {
+    i64 iFuture = INT64_MAX;
+    sqlite3_stmt *s = steward_query(c, SQL_job_ranked, "tll", zQueue, iBelow,
+                                    p->nMaxRows + BATCH);
+    add_ready(c, p, s, nMax - (p->nReady - nBefore), &iFuture);
+    steward_give(c, SQL_job_ranked, s);
+    if (iFuture == INT64_MAX) return 1;
+    iBelow = iFuture - 1;
+  }
+  return 0;
+}
+
+/* The first of those whose time has come: all of them, or by rank. */
+static void find_due(StewardCall *c, Claim *p, const char *zQueue) {
+  i64 nMax = p->nMaxRows + DUE, nBefore = p->nReady, nRead;
+  sqlite3_stmt *s = steward_query(c, SQL_job_due, "tll", zQueue, p->iNow, nMax);
+  nRead = add_ready(c, p, s, nMax, NULL);
+  steward_give(c, SQL_job_due, s);
+  if (nRead == nMax) {
+    i64 nByTime = p->nReady - nBefore, nRanked;
+    int bAll = find_ranked(c, p, zQueue);
+    nRanked = p->nReady - nBefore - nByTime;
+    if (bAll || nRanked) {
+      memmove(p->aReady + nBefore, p->aReady + nBefore + nByTime,
+              sizeof(Ready) * (size_t)nRanked);
+      p->nReady = nBefore + nRanked;
+    }
+  }
+}
+
+/* Do what is due in a queue and find what may run. */
 static void look_at(StewardCall *c, Claim *p, const char *zQueue) {
-  i64 nBefore = p->nReady;
-  int i, bMore = 1;
   if (steward_int(c, SQL_job_paused, 0, "t", zQueue)) return;
-  for (i = 0; i < ROUNDS && bMore && p->nReady == nBefore && c->rc == SQLITE_OK;
-       i++) {
-    bMore = refresh(c, zQueue, p->iNow, p->nMaxRows);
-    find_ready(c, p, zQueue);
+  if (refresh(c, zQueue, p->iNow)) p->bMore = 1;
+  if (c->rc == SQLITE_OK) find_due(c, p, zQueue);
+  if (c->rc == SQLITE_OK) find_ready(c, p, zQueue);
+}
+
+static void look_at_all(StewardCall *c, Claim *p, const Queues *q) {
+  sqlite3_stmt *s;
+  p->nReady = 0;
+  p->bMore = 0;
+  if (q->zOne) {
+    look_at(c, p, q->zOne);
+  } else {
+    s = steward_query(c, SQL_job_names, "t", q->zList);
+    while (steward_next(c, s)) look_at(c, p, steward_column(c, s, 1));
+    steward_give(c, SQL_job_names, s);
   }
 }
 
@@ -181,21 +223,42 @@ static int compare_ready(const void *pA, const void *pB) {
   return a->iId < b->iId ? -1 : a->iId > b->iId;
 }
 
-/* Lease the first of what was found; the handle, NULL when it is nothing. */
-static char *take(StewardCall *c, Claim *p) {
-  i64 i, iNumber, n = p->nReady < p->nMaxRows ? p->nReady : p->nMaxRows;
-  sqlite3_str *pHandle;
-  if (n == 0 || c->rc) return NULL;
-  qsort(p->aReady, (size_t)p->nReady, sizeof(Ready), compare_ready);
-  iNumber = steward_fence(c);
-  pHandle = sqlite3_str_new(c->db);
-  sqlite3_str_appendf(pHandle, "c%lld", iNumber);
-  for (i = 0; i < n && c->rc == SQLITE_OK; i++) {
-    steward_run(c, SQL_job_take, "lltll", p->aReady[i].iId, p->iNow, p->zWorker,
-                p->iLease, iNumber);
-    sqlite3_str_appendf(pHandle, "%c%lld", i ? ',' : ':', p->aReady[i].iId);
+/* Lease a job; 0: its group or its limit does not let it run. */
+static int take_one(StewardCall *c, Claim *p, const Ready *pReady) {
+  if (pReady->nLimit) {
+    steward_run(c, SQL_job_promote, "ll", pReady->iId, pReady->nLimit);
+    if (steward_int(c, SQL_job_phase, -1, "l", pReady->iId)) return 0;
   }
-  return steward_str_finish(c, pHandle);
+  if (p->iNumber == 0) {
+    p->iNumber = steward_fence(c);
+    sqlite3_str_appendf(p->pHandle, "c%lld", p->iNumber);
+  }
+  steward_run(c, SQL_job_take, "lltll", pReady->iId, p->iNow, p->zWorker,
+              p->iLease, p->iNumber);
+  if (c->rc || sqlite3_changes(c->db) == 0) return 0;
+  sqlite3_str_appendf(p->pHandle, "%c%lld", p->nTaken ? ',' : ':', pReady->iId);
+  p->nTaken++;
+  return 1;
+}
+
+/* Lease the first jobs of the queues.  A round looks at DUE more than it wants
+** of those whose time has come, so that so many may turn out to be blocked. */
+static void take(StewardCall *c, Claim *p, const Queues *q) {
+  int iRound;
+  for (iRound = 0; iRound < ROUNDS && c->rc == SQLITE_OK; iRound++) {
+    i64 i;
+    int nBlocked = 0;
+    look_at_all(c, p, q);
+    if (p->nReady) {
+      qsort(p->aReady, (size_t)p->nReady, sizeof(Ready), compare_ready);
+    }
+    for (i = 0; i < p->nReady && p->nTaken < p->nMaxRows && !c->rc; i++) {
+      if (take_one(c, p, &p->aReady[i])) continue;
+      p->bMore = 1;
+      if (p->aReady[i].nLimit == 0 || ++nBlocked > DUE) break;
+    }
+    if (!p->bMore || p->nTaken == p->nMaxRows) break;
+  }
 }
 
 /* job_claim(queue TEXT, worker TEXT [, options JSON])
@@ -206,9 +269,7 @@ static char *take(StewardCall *c, Claim *p) {
 ** queue: a name, '*' for all, or a JSON array of names; several cost a few
 ** steps each.  Before that, jobs of these queues whose lease has run out are
 ** given back, which counts as an attempt, and those that are exhausted or have
-** expired are dead.  After a pause of all workers, jobs that came due meanwhile
-** are let in by and by, and keep their order in time rather than in priority.
-** Refused inside a writing statement.
+** expired are dead.  Refused inside a writing statement.
 ** Set: jobs
 ** Errors: "INVALID_ARGUMENT: job_claim: queue must be text, got NULL";
 **   "INVALID_ARGUMENT: job_claim: option max_rows must be an integer within
@@ -233,18 +294,12 @@ static void job_claim(sqlite3_context *ctx, int argc, sqlite3_value **argv) {
   steward_begin(&c);
   arg_queues(&c, argv[0], &q);
   claim.iNow = steward_now(c.p);
-  if (c.rc == SQLITE_OK && q.zOne) look_at(&c, &claim, q.zOne);
-  if (c.rc == SQLITE_OK && q.zList) {
-    sqlite3_stmt *s = steward_query(&c, SQL_job_names, "t", q.zList);
-    while (steward_next(&c, s)) {
-      look_at(&c, &claim, steward_column(&c, s, 1));
-    }
-    steward_give(&c, SQL_job_names, s);
-  }
-  zHandle = take(&c, &claim);
+  claim.pHandle = sqlite3_str_new(c.db);
+  take(&c, &claim, &q);
+  zHandle = steward_str_finish(&c, claim.pHandle);
   sqlite3_free(claim.aReady);
   sqlite3_free(q.zList);
-  if (steward_close(&c) == SQLITE_OK && zHandle) {
+  if (steward_close(&c) == SQLITE_OK && claim.nTaken) {
     sqlite3_result_text(ctx, zHandle, -1, SQLITE_TRANSIENT);
   }
   sqlite3_free(zHandle);

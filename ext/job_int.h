@@ -16,6 +16,9 @@ enum { JOB_SCOPE_NONE, JOB_SCOPE_QUEUED, JOB_SCOPE_DONE, JOB_SCOPE_RECENT };
 enum { JOB_RETURN, JOB_ERROR, JOB_REPLACE };
 enum { JOB_FIXED, JOB_EXPONENTIAL };
 
+/* How long a job has its key, as the column unique_ms says it. */
+enum { JOB_WHILE_IT_WAITS = -1, JOB_UNTIL_DONE = 0 /* else ms */ };
+
 /* A job to be enqueued; -1 in an i64 is `not given`. */
 typedef struct JobNew {
   const char *zQueue;
@@ -42,6 +45,8 @@ void job_new_init(StewardCall *c, JobNew *pNew);
 i64 job_insert(StewardCall *c, JobNew *pNew);
 const char *job_arg_queue(StewardCall *c, sqlite3_value *v);
 void job_check_gap(StewardCall *c, const char *zQueue, i64 iAt, i64 iGap);
+void job_check_unique(StewardCall *c, const char *zQueue, const char *zKey,
+                      i64 iFor, i64 iJob);
 
 /* job_finish.c */
 void job_prune_sometimes(StewardCall *c);

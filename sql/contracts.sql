@@ -247,11 +247,14 @@ SELECT count(*)
 -- set: jobs
 SELECT count(*)
   FROM (SELECT sum(phase IN (0, 4)) AS active, sum(phase = 1) AS woken,
-               sum(phase = 3) AS waiting, max(concurrency_limit) AS places
+               sum(phase = 3) AS waiting, max(concurrency_limit) AS places,
+               min(concurrency_limit) AS least
           FROM assistly_queue_jobs
          WHERE concurrency_key IS NOT NULL AND phase IS NOT NULL
          GROUP BY platform, concurrency_key)
- WHERE active > places OR (waiting > 0 AND active = 0 AND woken = 0);
+ WHERE active > places
+    OR (waiting > 0 AND woken = 0
+        AND active < iif(least = places, places, 1));
 
 -- name: contract_jobs_leases
 -- Leases with a number that has not been given yet.

@@ -16,9 +16,9 @@
 INSERT INTO main.assistly_queue_jobs(platform, content, content_number,
   scheduled_at, created_at, updated_at, priority, max_attempts, backoff,
   backoff_ms, backoff_cap_ms, idempotency_key, group_key, concurrency_key,
-  concurrency_limit, min_gap_ms, expires_at, headers, status, phase)
+  concurrency_limit, min_gap_ms, expires_at, headers, unique_ms, status, phase)
 VALUES (?1, ?2, ?3, ?4, ?5, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15,
-        ?16, ?17, 'scheduled',
+        ?16, ?17, ?18, 'scheduled',
         CASE
         WHEN ?12 IS NOT NULL
          AND EXISTS (SELECT 1 FROM main.assistly_queue_jobs AS g
@@ -26,25 +26,25 @@ VALUES (?1, ?2, ?3, ?4, ?5, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15,
                       WHERE g.platform = ?1 AND g.group_key = ?12
                         AND g.phase IS NOT NULL)
         THEN 2
-        WHEN ?4 > ?5 OR ?12 IS NOT NULL THEN 1
+        WHEN ?4 > ?5 THEN 1
         WHEN ?13 IS NULL THEN 0
         WHEN (SELECT count(*) FROM (
                SELECT 1 FROM main.assistly_queue_jobs AS k
-                      INDEXED BY steward_jobs_key_active
+                      INDEXED BY steward_jobs_key
                 WHERE k.platform = ?1 AND k.concurrency_key = ?13
                   AND k.phase IN (0, 4)
                 LIMIT ?14) AS places) >= ?14 THEN 3
-        ELSE 1 END);
+        ELSE 0 END);
 
 -- name: job_new_unless hot
--- The same, unless the unique key is taken (?18: 1 by a job that waits, 2 or
--- that runs, 3 since the time ?19) or another job stands within ?15 ms.
+-- The same, unless the unique key is taken (?19: 1 by a job that waits, 2 or
+-- that runs, 3 since the time ?20) or another job stands within ?15 ms.
 INSERT INTO main.assistly_queue_jobs(platform, content, content_number,
   scheduled_at, created_at, updated_at, priority, max_attempts, backoff,
   backoff_ms, backoff_cap_ms, idempotency_key, group_key, concurrency_key,
-  concurrency_limit, min_gap_ms, expires_at, headers, status, phase)
+  concurrency_limit, min_gap_ms, expires_at, headers, unique_ms, status, phase)
 SELECT ?1, ?2, ?3, ?4, ?5, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15,
-       ?16, ?17, 'scheduled',
+       ?16, ?17, ?18, 'scheduled',
        CASE
        WHEN ?12 IS NOT NULL
         AND EXISTS (SELECT 1 FROM main.assistly_queue_jobs AS g
@@ -52,26 +52,26 @@ SELECT ?1, ?2, ?3, ?4, ?5, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15,
                      WHERE g.platform = ?1 AND g.group_key = ?12
                        AND g.phase IS NOT NULL)
        THEN 2
-       WHEN ?4 > ?5 OR ?12 IS NOT NULL THEN 1
+       WHEN ?4 > ?5 THEN 1
        WHEN ?13 IS NULL THEN 0
        WHEN (SELECT count(*) FROM (
               SELECT 1 FROM main.assistly_queue_jobs AS k
-                     INDEXED BY steward_jobs_key_active
+                     INDEXED BY steward_jobs_key
                WHERE k.platform = ?1 AND k.concurrency_key = ?13
                  AND k.phase IN (0, 4)
                LIMIT ?14) AS places) >= ?14 THEN 3
-       ELSE 1 END
- WHERE NOT (?18 IN (1, 2)
+       ELSE 0 END
+ WHERE NOT (?19 IN (1, 2)
         AND EXISTS (SELECT 1 FROM main.assistly_queue_jobs AS u
                            INDEXED BY steward_jobs_unique
                      WHERE u.platform = ?1 AND u.idempotency_key = ?11
                        AND u.phase IS NOT NULL
-                       AND (?18 = 2 OR u.phase <> 4)))
-   AND NOT (?18 = 3
+                       AND (?19 = 2 OR u.phase <> 4)))
+   AND NOT (?19 = 3
         AND EXISTS (SELECT 1 FROM main.assistly_queue_jobs AS u
                            INDEXED BY steward_jobs_unique_time
                      WHERE u.platform = ?1 AND u.idempotency_key = ?11
-                       AND u.created_at > ?19 AND u.status <> 'cancelled'))
+                       AND u.created_at > ?20 AND u.status <> 'cancelled'))
    AND NOT (?15 IS NOT NULL
         AND (EXISTS (SELECT 1 FROM main.assistly_queue_jobs AS c
                             INDEXED BY idx_queue_conflict
@@ -87,20 +87,20 @@ SELECT ?1, ?2, ?3, ?4, ?5, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15,
                                                 AND ?4 + ?15)));
 
 -- name: job_same_waiting hot
--- The job that has the unique key, waiting or (?3 = 2) running.
+-- The job other than ?4 that has the unique key, waiting or (?3 = 2) running.
 SELECT u.id, u.phase = 4 FROM main.assistly_queue_jobs AS u
        INDEXED BY steward_jobs_unique
  WHERE u.platform = ?1 AND u.idempotency_key = ?2
-   AND u.phase IS NOT NULL
+   AND u.phase IS NOT NULL AND u.id <> ?4
    AND (?3 = 2 OR u.phase <> 4)
  LIMIT 1;
 
 -- name: job_same_recent hot
--- The newest job with the unique key since the time ?3.
+-- The newest job other than ?4 with the unique key since the time ?3.
 SELECT u.id, u.phase IS NULL OR u.phase = 4
   FROM main.assistly_queue_jobs AS u INDEXED BY steward_jobs_unique_time
  WHERE u.platform = ?1 AND u.idempotency_key = ?2
-   AND u.created_at > ?3 AND u.status <> 'cancelled'
+   AND u.created_at > ?3 AND u.status <> 'cancelled' AND u.id <> ?4
  ORDER BY u.created_at DESC LIMIT 1;
 
 -- name: job_near hot
@@ -131,7 +131,7 @@ UPDATE main.assistly_queue_jobs
        priority = ?6, max_attempts = ?7, backoff = ?8, backoff_ms = ?9,
        backoff_cap_ms = ?10, min_gap_ms = ?11, expires_at = ?12, headers = ?13,
        status = 'scheduled', next_retry_at = NULL, retries = 0,
-       phase = CASE phase WHEN 0 THEN 1 ELSE phase END
+       unique_ms = ?14, phase = iif(phase = 2, 2, 1)
  WHERE id = ?1 AND phase < 4;
 
 -- ------------------------------------------------------------------ claims
@@ -217,16 +217,31 @@ UPDATE main.assistly_queue_jobs
  WHERE id = ?1 AND phase = 4;
 
 -- name: job_due hot
--- Jobs whose time has come.
-SELECT w.id, w.concurrency_limit FROM main.assistly_queue_jobs AS w
-       INDEXED BY steward_jobs_waiting
+-- The first ?3 jobs whose time has come; the last column: its limit, when a
+-- claim has to look whether it may run.
+SELECT w.id, w.priority, coalesce(w.next_retry_at, w.scheduled_at),
+       w.expires_at,
+       iif(w.group_key IS NULL AND w.concurrency_key IS NULL, 0,
+           coalesce(w.concurrency_limit, 1))
+  FROM main.assistly_queue_jobs AS w INDEXED BY steward_jobs_waiting
  WHERE w.platform = ?1 AND w.phase = 1
    AND coalesce(w.next_retry_at, w.scheduled_at) <= ?2
  ORDER BY coalesce(w.next_retry_at, w.scheduled_at), w.id LIMIT ?3;
 
+-- name: job_ranked hot
+-- Jobs that wait for their time, by rank, from the priority ?2 down.
+SELECT w.id, w.priority, coalesce(w.next_retry_at, w.scheduled_at),
+       w.expires_at,
+       iif(w.group_key IS NULL AND w.concurrency_key IS NULL, 0,
+           coalesce(w.concurrency_limit, 1))
+  FROM main.assistly_queue_jobs AS w INDEXED BY steward_jobs_rank
+ WHERE w.platform = ?1 AND w.phase = 1 AND w.priority <= ?2
+ ORDER BY w.priority DESC, coalesce(w.next_retry_at, w.scheduled_at), w.id
+ LIMIT ?3;
+
 -- name: job_promote hot
--- One of them: ready, or blocked by its group or its limit ?2 (which is an
--- argument because LIMIT takes no column).
+-- One of them: it may run, or is blocked by its group or its limit ?2 (which is
+-- an argument because LIMIT takes no column).
 UPDATE main.assistly_queue_jobs AS j
    SET phase = CASE
        WHEN j.group_key IS NOT NULL
@@ -244,7 +259,7 @@ UPDATE main.assistly_queue_jobs AS j
        WHEN j.concurrency_key IS NOT NULL
         AND (SELECT count(*) FROM (
                SELECT 1 FROM main.assistly_queue_jobs AS k
-                      INDEXED BY steward_jobs_key_active
+                      INDEXED BY steward_jobs_key
                 WHERE k.platform = j.platform
                   AND k.concurrency_key = j.concurrency_key
                   AND k.phase IN (0, 4)
@@ -253,21 +268,26 @@ UPDATE main.assistly_queue_jobs AS j
        ELSE 0 END
  WHERE j.id = ?1 AND j.phase = 1;
 
+-- name: job_phase hot
+-- Where it stands.
+SELECT phase FROM main.assistly_queue_jobs WHERE id = ?1;
+
 -- name: job_ready hot
 -- The first ?2 jobs of the queue that may run now.
 SELECT r.id, r.priority, coalesce(r.next_retry_at, r.scheduled_at),
-       r.expires_at
+       r.expires_at, 0
   FROM main.assistly_queue_jobs AS r INDEXED BY steward_jobs_ready
  WHERE r.platform = ?1 AND r.phase = 0 AND r.priority < 1 << 62
  ORDER BY r.priority DESC, coalesce(r.next_retry_at, r.scheduled_at), r.id
  LIMIT ?2;
 
 -- name: job_take hot
--- Lease one of them for ?4 ms, under the number ?5.
+-- Lease one of them, or one whose time has come and which nothing blocks, for
+-- ?4 ms, under the number ?5.
 UPDATE main.assistly_queue_jobs
    SET status = 'processing', phase = 4, worker_id = ?3, claim = ?5,
        leased_at = ?2, lease_until = ?2 + ?4, updated_at = ?2
- WHERE id = ?1 AND phase = 0;
+ WHERE id = ?1 AND phase < 2;
 
 -- name: job_claimed
 -- The rows of a claim handle, `c<number>:<id>,<id>...`, that it still holds.
@@ -366,9 +386,9 @@ UPDATE main.assistly_queue_jobs
        last_error = iif(phase = 4, 'cancelled', last_error), updated_at = ?2
  WHERE id = ?1 AND phase IS NOT NULL;
 
--- name: job_replay_gap
--- The queue and the gap of a job.
-SELECT platform, min_gap_ms FROM main.assistly_queue_jobs WHERE id = ?1;
+-- name: job_replay_rules
+-- What its replay must not break: queue, gap, unique key and its scope.
+SELECT platform, min_gap_ms, idempotency_key, unique_ms FROM main.assistly_queue_jobs WHERE id = ?1;
 
 -- name: job_replay hot
 -- Once more from the beginning.

@@ -1,6 +1,8 @@
 -- id: jobs-002-leases
 -- version: 2
 DROP TRIGGER IF EXISTS steward_jobs_delete;
+DROP TRIGGER IF EXISTS steward_jobs_key_update;
+DROP TRIGGER IF EXISTS steward_jobs_key_insert;
 DROP TRIGGER IF EXISTS steward_jobs_key_next;
 DROP TRIGGER IF EXISTS steward_jobs_group_next;
 DROP TRIGGER IF EXISTS steward_jobs_attempt;
@@ -16,13 +18,13 @@ DROP INDEX IF EXISTS steward_jobs_finished;
 DROP INDEX IF EXISTS steward_jobs_retry;
 DROP INDEX IF EXISTS steward_jobs_unique_time;
 DROP INDEX IF EXISTS steward_jobs_unique;
-DROP INDEX IF EXISTS steward_jobs_key_waiting;
-DROP INDEX IF EXISTS steward_jobs_key_active;
+DROP INDEX IF EXISTS steward_jobs_key;
 DROP INDEX IF EXISTS steward_jobs_group_active;
 DROP INDEX IF EXISTS steward_jobs_group;
 DROP INDEX IF EXISTS steward_jobs_expiring;
 DROP INDEX IF EXISTS steward_jobs_leased;
 DROP INDEX IF EXISTS steward_jobs_waiting;
+DROP INDEX IF EXISTS steward_jobs_rank;
 DROP INDEX IF EXISTS steward_jobs_ready;
 ALTER TABLE assistly_queue_jobs DROP COLUMN lease_until;
 ALTER TABLE assistly_queue_jobs DROP COLUMN leased_at;
@@ -31,6 +33,7 @@ ALTER TABLE assistly_queue_jobs DROP COLUMN claim;
 ALTER TABLE assistly_queue_jobs DROP COLUMN result;
 ALTER TABLE assistly_queue_jobs DROP COLUMN content_number;
 ALTER TABLE assistly_queue_jobs DROP COLUMN headers;
+ALTER TABLE assistly_queue_jobs DROP COLUMN unique_ms;
 ALTER TABLE assistly_queue_jobs DROP COLUMN expires_at;
 ALTER TABLE assistly_queue_jobs DROP COLUMN min_gap_ms;
 ALTER TABLE assistly_queue_jobs DROP COLUMN concurrency_limit;

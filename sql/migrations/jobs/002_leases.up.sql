@@ -11,8 +11,8 @@
 -- job_resume; steward_fences by every claim and every lock.
 
 -- phase says where a job is found:
---   0  may run now: the only rows in the index that a claim reads
---   1  waits for its time, or to be looked at by the next claim
+--   0  may run now, and has its place in its group and under its limit
+--   1  waits for its time, or to be looked at by a claim when that has come
 --   2  waits for another job of its group
 --   3  waits for a place under its concurrency limit
 --   4  leased
@@ -29,6 +29,9 @@ ALTER TABLE assistly_queue_jobs ADD COLUMN concurrency_key TEXT;
 ALTER TABLE assistly_queue_jobs ADD COLUMN concurrency_limit INTEGER;
 ALTER TABLE assistly_queue_jobs ADD COLUMN min_gap_ms INTEGER;
 ALTER TABLE assistly_queue_jobs ADD COLUMN expires_at INTEGER;
+-- How long the job has its idempotency_key: NULL while it waits, 0 until it is
+-- done, else ms from its enqueueing.
+ALTER TABLE assistly_queue_jobs ADD COLUMN unique_ms INTEGER;
 ALTER TABLE assistly_queue_jobs ADD COLUMN headers TEXT;
 -- content is TEXT: a number that was given as payload is kept here as it was.
 ALTER TABLE assistly_queue_jobs ADD COLUMN content_number;
@@ -48,10 +51,14 @@ UPDATE assistly_queue_jobs
    SET phase = 4, leased_at = updated_at, lease_until = updated_at
  WHERE status = 'processing' AND phase IS NOT 4;
 
--- What a claim reads.
+-- What a claim reads: the jobs that may run; and of those that wait for their
+-- time the ones whose time has come, by rank, when they are many.
 CREATE INDEX IF NOT EXISTS steward_jobs_ready ON assistly_queue_jobs
   (platform, priority DESC, coalesce(next_retry_at, scheduled_at), id)
   WHERE phase = 0;
+CREATE INDEX IF NOT EXISTS steward_jobs_rank ON assistly_queue_jobs
+  (platform, priority DESC, coalesce(next_retry_at, scheduled_at), id)
+  WHERE phase = 1;
 -- What becomes due, what loses its lease, what expires.
 CREATE INDEX IF NOT EXISTS steward_jobs_waiting ON assistly_queue_jobs
   (platform, coalesce(next_retry_at, scheduled_at), id) WHERE phase = 1;
@@ -66,13 +73,10 @@ CREATE INDEX IF NOT EXISTS steward_jobs_group ON assistly_queue_jobs
 CREATE INDEX IF NOT EXISTS steward_jobs_group_active ON assistly_queue_jobs
   (platform, group_key) WHERE group_key IS NOT NULL AND phase IN (0, 4);
 -- The places under a limit, and who waits for one.
-CREATE INDEX IF NOT EXISTS steward_jobs_key_active ON assistly_queue_jobs
-  (platform, concurrency_key)
-  WHERE concurrency_key IS NOT NULL AND phase IN (0, 4);
-CREATE INDEX IF NOT EXISTS steward_jobs_key_waiting ON assistly_queue_jobs
-  (platform, concurrency_key, priority DESC,
+CREATE INDEX IF NOT EXISTS steward_jobs_key ON assistly_queue_jobs
+  (platform, concurrency_key, phase, priority DESC,
    coalesce(next_retry_at, scheduled_at), id)
-  WHERE phase = 3;
+  WHERE concurrency_key IS NOT NULL AND phase IS NOT NULL;
 -- Unique jobs: those that are not finished, and all by time.
 CREATE INDEX IF NOT EXISTS steward_jobs_unique ON assistly_queue_jobs
   (platform, idempotency_key)
@@ -181,8 +185,9 @@ BEGIN
           iif(NEW.status = 'posted', NULL, NEW.last_error));
 END;
 
--- The first of a group goes on when another one leaves. Everything that wakes
--- passes through phase 1, where the next claim looks at it.
+-- The first of a group goes on when another one leaves.  What cannot be seen
+-- here - whether its time has come, whether its limit lets it - the next claim
+-- looks at, in phase 1.
 CREATE TRIGGER IF NOT EXISTS steward_jobs_group_next
 AFTER UPDATE OF phase ON assistly_queue_jobs
 WHEN OLD.group_key IS NOT NULL
@@ -190,7 +195,10 @@ WHEN OLD.group_key IS NOT NULL
    OR OLD.phase IN (0, 1, 4) AND NEW.phase IN (1, 2)
   AND OLD.phase <> NEW.phase)
 BEGIN
-  UPDATE assistly_queue_jobs SET phase = 1
+  UPDATE assistly_queue_jobs
+     SET phase = iif(concurrency_key IS NULL AND OLD.phase = 4
+                 AND coalesce(next_retry_at, scheduled_at) <= NEW.updated_at,
+                     0, 1)
    WHERE phase = 2
      AND id = (SELECT g.id FROM assistly_queue_jobs AS g
                       INDEXED BY steward_jobs_group
@@ -199,23 +207,115 @@ BEGIN
                 ORDER BY g.id LIMIT 1);
 END;
 
--- A place under a limit is free.
+-- A place under a limit is free: it is for the first that waits, or for two
+-- where limits differ.
 CREATE TRIGGER IF NOT EXISTS steward_jobs_key_next
 AFTER UPDATE OF phase ON assistly_queue_jobs
 WHEN OLD.concurrency_key IS NOT NULL
- AND (NEW.phase IS NULL AND OLD.phase IN (0, 1, 4)
-   OR OLD.phase IN (0, 1, 4) AND NEW.phase = 2
+ AND (OLD.phase IN (0, 1, 4) AND (NEW.phase IS NULL OR NEW.phase = 2)
    OR OLD.phase IN (0, 4) AND NEW.phase = 1)
 BEGIN
-  UPDATE assistly_queue_jobs SET phase = 1
+  UPDATE assistly_queue_jobs
+     SET phase = iif(group_key IS NULL
+                  OR NOT EXISTS (SELECT 1 FROM assistly_queue_jobs AS b
+                                        INDEXED BY steward_jobs_group_active
+                                  WHERE b.platform = assistly_queue_jobs.platform
+                                    AND b.group_key = assistly_queue_jobs.group_key
+                                    AND b.phase IN (0, 4)), 0, 1)
    WHERE id = (SELECT k.id FROM assistly_queue_jobs AS k
-                      INDEXED BY steward_jobs_key_waiting
+                      INDEXED BY steward_jobs_key
                 WHERE k.platform = OLD.platform
                   AND k.concurrency_key = OLD.concurrency_key
                   AND k.phase = 3
                 ORDER BY k.priority DESC,
                          coalesce(k.next_retry_at, k.scheduled_at), k.id
-                LIMIT 1);
+                LIMIT 1)
+     AND (SELECT count(*) FROM assistly_queue_jobs AS a
+                 INDEXED BY steward_jobs_key
+           WHERE a.platform = OLD.platform
+             AND a.concurrency_key = OLD.concurrency_key
+             AND a.phase IN (0, 4)) < concurrency_limit;
+  UPDATE assistly_queue_jobs
+     SET phase = iif(group_key IS NULL
+                  OR NOT EXISTS (SELECT 1 FROM assistly_queue_jobs AS b
+                                        INDEXED BY steward_jobs_group_active
+                                  WHERE b.platform = assistly_queue_jobs.platform
+                                    AND b.group_key = assistly_queue_jobs.group_key
+                                    AND b.phase IN (0, 4)), 0, 1)
+   WHERE id = (SELECT k.id FROM assistly_queue_jobs AS k
+                      INDEXED BY steward_jobs_key
+                WHERE k.platform = OLD.platform
+                  AND k.concurrency_key = OLD.concurrency_key
+                  AND k.phase = 3
+                ORDER BY k.priority DESC,
+                         coalesce(k.next_retry_at, k.scheduled_at), k.id
+                LIMIT 1)
+     AND concurrency_limit <> OLD.concurrency_limit
+     AND (SELECT count(*) FROM assistly_queue_jobs AS a
+                 INDEXED BY steward_jobs_key
+           WHERE a.platform = OLD.platform
+             AND a.concurrency_key = OLD.concurrency_key
+             AND a.phase IN (0, 4)) < concurrency_limit;
+END;
+
+-- One that finds no free place takes that of one which may run, but is behind
+-- it by rank.
+CREATE TRIGGER IF NOT EXISTS steward_jobs_key_insert
+AFTER INSERT ON assistly_queue_jobs
+WHEN NEW.phase = 3
+BEGIN
+  UPDATE assistly_queue_jobs SET phase = 3
+   WHERE id = (SELECT k.id FROM assistly_queue_jobs AS k
+                      INDEXED BY steward_jobs_key
+                WHERE k.platform = NEW.platform
+                  AND k.concurrency_key = NEW.concurrency_key
+                  AND k.phase = 0
+                ORDER BY k.priority, coalesce(k.next_retry_at, k.scheduled_at) DESC,
+                         k.id DESC
+                LIMIT 1)
+     AND (-priority, coalesce(next_retry_at, scheduled_at), id)
+       > (-NEW.priority, coalesce(NEW.next_retry_at, NEW.scheduled_at), NEW.id)
+     AND (SELECT count(*) FROM assistly_queue_jobs AS a
+                 INDEXED BY steward_jobs_key
+           WHERE a.platform = NEW.platform
+             AND a.concurrency_key = NEW.concurrency_key
+             AND a.phase IN (0, 4)) <= NEW.concurrency_limit;
+  UPDATE assistly_queue_jobs SET phase = 0
+   WHERE id = NEW.id
+     AND (SELECT count(*) FROM assistly_queue_jobs AS a
+                 INDEXED BY steward_jobs_key
+           WHERE a.platform = NEW.platform
+             AND a.concurrency_key = NEW.concurrency_key
+             AND a.phase IN (0, 4)) < NEW.concurrency_limit;
+END;
+
+CREATE TRIGGER IF NOT EXISTS steward_jobs_key_update
+AFTER UPDATE OF phase ON assistly_queue_jobs
+WHEN NEW.phase = 3 AND OLD.phase = 1
+BEGIN
+  UPDATE assistly_queue_jobs SET phase = 3
+   WHERE id = (SELECT k.id FROM assistly_queue_jobs AS k
+                      INDEXED BY steward_jobs_key
+                WHERE k.platform = NEW.platform
+                  AND k.concurrency_key = NEW.concurrency_key
+                  AND k.phase = 0
+                ORDER BY k.priority, coalesce(k.next_retry_at, k.scheduled_at) DESC,
+                         k.id DESC
+                LIMIT 1)
+     AND (-priority, coalesce(next_retry_at, scheduled_at), id)
+       > (-NEW.priority, coalesce(NEW.next_retry_at, NEW.scheduled_at), NEW.id)
+     AND (SELECT count(*) FROM assistly_queue_jobs AS a
+                 INDEXED BY steward_jobs_key
+           WHERE a.platform = NEW.platform
+             AND a.concurrency_key = NEW.concurrency_key
+             AND a.phase IN (0, 4)) <= NEW.concurrency_limit;
+  UPDATE assistly_queue_jobs SET phase = 0
+   WHERE id = NEW.id
+     AND (SELECT count(*) FROM assistly_queue_jobs AS a
+                 INDEXED BY steward_jobs_key
+           WHERE a.platform = NEW.platform
+             AND a.concurrency_key = NEW.concurrency_key
+             AND a.phase IN (0, 4)) < NEW.concurrency_limit;
 END;
 
 CREATE TRIGGER IF NOT EXISTS steward_jobs_delete
@@ -229,14 +329,25 @@ BEGIN
                 WHERE g.platform = OLD.platform
                   AND g.group_key = OLD.group_key AND g.phase IS NOT NULL
                 ORDER BY g.id LIMIT 1);
-  UPDATE assistly_queue_jobs SET phase = 1
+  UPDATE assistly_queue_jobs
+     SET phase = iif(group_key IS NULL
+                  OR NOT EXISTS (SELECT 1 FROM assistly_queue_jobs AS b
+                                        INDEXED BY steward_jobs_group_active
+                                  WHERE b.platform = assistly_queue_jobs.platform
+                                    AND b.group_key = assistly_queue_jobs.group_key
+                                    AND b.phase IN (0, 4)), 0, 1)
    WHERE OLD.phase IN (0, 1, 4) AND OLD.concurrency_key IS NOT NULL
      AND id = (SELECT k.id FROM assistly_queue_jobs AS k
-                      INDEXED BY steward_jobs_key_waiting
+                      INDEXED BY steward_jobs_key
                 WHERE k.platform = OLD.platform
                   AND k.concurrency_key = OLD.concurrency_key
                   AND k.phase = 3
                 ORDER BY k.priority DESC,
                          coalesce(k.next_retry_at, k.scheduled_at), k.id
-                LIMIT 1);
+                LIMIT 1)
+     AND (SELECT count(*) FROM assistly_queue_jobs AS a
+                 INDEXED BY steward_jobs_key
+           WHERE a.platform = OLD.platform
+             AND a.concurrency_key = OLD.concurrency_key
+             AND a.phase IN (0, 4)) < concurrency_limit;
 END;
