@@ -61,6 +61,9 @@ static const StewardSetting aSetting[] = {
      "messages that the log keeps"},
     {"migrate_lock_ms", 2000, 0, 600000, "ms",
      "how long migrations wait for another connection's write lock"},
+    {"performance_regression_percent", 50, 1, 100000, "%",
+     "by how much mean and median of a metric must be worse than its baseline "
+     "to be in perf_regressions"},
     {"performance_retention_days", 30, 1, 36500, "days",
      "age at which performance metrics are removed"},
     {"performance_rollup_days", 1825, 1, 36500, "days",

@@ -2,12 +2,13 @@
 ** perf.c - recording measurements in the database.
 **
 **     SELECT perf_record('checkout_ms', 12.5, '{"unit":"ms"}');
-**     SELECT perf_capture();      -- the engine's counters, as one batch
+**     SELECT perf_capture();      -- counters and statements, as one batch
 **
 ** Both write steward_performance_metrics, which is the seed's
 ** sqlite_performance_metrics.  The live counters are the table perf_counters,
 ** vtab/perf.c.
 */
+#include <stdlib.h>
 #include <string.h>
 
 #include "perf_int.h"
@@ -99,25 +100,80 @@ int perf_counter_at(StewardCall *c, int i, StewardCounter *pOut /* OUT */) {
   return i < n ? steward_counter_at(c, i, pOut) : store_counter(i - n, pOut);
 }
 
-/* The counters as a JSON array of [name, value, unit]; caller frees. */
-static char *counters_json(StewardCall *c) {
-  sqlite3_str *pJson = sqlite3_str_new(c->db);
+/* What perf_capture() stores: a JSON array of [name, value, unit, context]. */
+typedef struct Batch {
+  sqlite3_str *pJson;
+  int n;
+} Batch;
+
+static void add_counters(StewardCall *c, Batch *b) {
   StewardCounter counter;
-  char *zJson;
-  int i, n = 0;
+  int i;
   for (i = 0; perf_counter_at(c, i, &counter); i++) {
     if (!counter.bKnown) continue;
-    sqlite3_str_appendf(pJson, "%s[\"%s\",%!.17g,\"%s\"]", n++ ? "," : "[",
-                        counter.zName, counter.rValue, counter.zUnit);
+    sqlite3_str_appendf(b->pJson, "%s[\"%s\",%!.17g,\"%s\",null]",
+                        b->n++ ? "," : "[", counter.zName, counter.rValue,
+                        counter.zUnit);
   }
-  sqlite3_str_appendall(pJson, n ? "]" : "[]");
-  zJson = sqlite3_str_finish(pJson);
-  if (zJson == NULL) steward_fail_nomem(c);
-  return zJson;
 }
 
-/* perf_capture() -> INTEGER, metrics stored    plain
-** Store every counter of perf_counters as one batch, with one time.
+/* Mean time since the last capture, and the totals as the context. */
+static void add_statement(Batch *b, const PerfStats *s) {
+  double rCalls = s->rCalls - s->rCallsKept, rNs = s->rNs - s->rNsKept;
+  int n = (int)strlen(s->zText);
+  sqlite3_str_appendf(
+      b->pJson,
+      "%s[\"statement_ms:%016llx\",%!.15g,\"ms\",{"
+      "\"queryid\":\"%lld\",\"calls\":%lld,\"total_ms\":%!.15g,\"rows\":%lld,"
+      "\"fullscan_steps\":%lld,\"busy\":%lld,\"errors\":%lld,\"query\":",
+      b->n++ ? "," : "[", s->id, rNs / rCalls / 1e6, (i64)s->id, (i64)s->rCalls,
+      s->rNs / 1e6, (i64)s->rRows, (i64)s->aStatus[PERF_FULLSCAN],
+      (i64)s->rBusy, (i64)s->rErrors);
+  if (steward_utf8_ok((const unsigned char *)s->zText, n)) {
+    steward_json_string(b->pJson, s->zText, n);
+  } else {
+    sqlite3_str_appendall(b->pJson, "null");
+  }
+  sqlite3_str_appendall(b->pJson, "}]");
+}
+
+static int by_new_time(const void *a, const void *b) {
+  const PerfStats *x = a, *y = b;
+  double rX = x->rNs - x->rNsKept, rY = y->rNs - y->rNsKept;
+  return (rX < rY) - (rX > rY);
+}
+
+/* Those of this file that ran since the last capture come first, the one that
+** took most time before the others; how many. */
+static int new_first(PerfStats *a, int n, const char *zPath) {
+  int i, nNew = 0;
+  for (i = 0; i < n; i++) {
+    PerfStats s = a[i];
+    if (strcmp(s.zPath, zPath) || s.rCalls - s.rCallsKept < 0.5) continue;
+    a[i] = a[nNew];
+    a[nNew++] = s;
+  }
+  if (nNew > 1) qsort(a, (size_t)nNew, sizeof(*a), by_new_time);
+  return nNew;
+}
+
+typedef struct CaptureOptions {
+  i64 nStatements;
+} CaptureOptions;
+
+static const StewardOption aCaptureOption[] = {
+    {"max_statements", STEWARD_OPT_INT, offsetof(CaptureOptions, nStatements),
+     0, 5000, NULL,
+     "of how many statements, those that took most time since the last one"},
+};
+
+/* perf_capture([options JSON]) -> INTEGER, metrics stored    plain
+** Store every counter of perf_counters and the statements of this file that ran
+** since the last capture as one batch, with one time; then, when called outside
+** of a transaction, sum up two of the hours that have closed, see perf_rollup.
+** Call it once a minute or so.  A statement's metric is `statement_ms:` and its queryid in
+** hexadecimal digits, its value the mean time since the last capture, its
+** context (JSON) the statement and its totals.
 ** Set: maintenance
 ** Errors: NOT_INSTALLED; BUSY; READ_ONLY.
 ** Source: seed 001, cache hit ratio and I/O metrics.
@@ -127,16 +183,37 @@ static char *counters_json(StewardCall *c) {
 */
 static void perf_capture(sqlite3_context *ctx, int argc, sqlite3_value **argv) {
   StewardCall c;
+  CaptureOptions options = {.nStatements = 50};
+  Batch batch = {0};
+  PerfStats *aStats = NULL;
   char *zPath, *zJson;
-  int nStored = 0;
-  steward_open(&c, ctx, "perf_capture", "maintenance", STEWARD_WRITE_ONE);
-  zJson = counters_json(&c);
+  int i, nStats = 0, nNew = 0, nStored = 0;
+  int bAlone = sqlite3_get_autocommit(sqlite3_context_db_handle(ctx)) &&
+               sqlite3_txn_state(sqlite3_context_db_handle(ctx), "main") !=
+                   SQLITE_TXN_WRITE;
+  steward_open(&c, ctx, "perf_capture", "maintenance",
+               bAlone ? STEWARD_WRITE : STEWARD_WRITE_ONE);
+  if (argc > 0) {
+    steward_options(&c, argv[0], aCaptureOption, ArraySize(aCaptureOption),
+                    &options);
+  }
   zPath = steward_db_path(c.p);
   if (zPath == NULL) steward_fail_nomem(&c);
+  perf_store_copy(&c, &aStats, &nStats);
+  if (zPath) nNew = new_first(aStats, nStats, zPath);
+  if (nNew > options.nStatements) nNew = (int)options.nStatements;
+  batch.pJson = sqlite3_str_new(c.db);
+  add_counters(&c, &batch);
+  for (i = 0; i < nNew; i++) add_statement(&batch, &aStats[i]);
+  sqlite3_str_appendall(batch.pJson, batch.n ? "]" : "[]");
+  zJson = steward_str_finish(&c, batch.pJson);
   if (steward_run(&c, SQL_perf_capture, "ttl", zPath, zJson,
                   steward_now(c.p)) == SQLITE_OK) {
-    nStored = sqlite3_changes(c.db);
+    nStored = batch.n;
   }
+  if (bAlone) perf_history_roll(&c, 2);
+  if (c.rc == SQLITE_OK) perf_store_kept(aStats, nNew);
+  perf_store_copy_free(aStats, nStats);
   sqlite3_free(zPath);
   sqlite3_free(zJson);
   if (steward_close(&c) == SQLITE_OK) sqlite3_result_int(ctx, nStored);
@@ -145,7 +222,8 @@ static void perf_capture(sqlite3_context *ctx, int argc, sqlite3_value **argv) {
 static const StewardFunc aFunc[] = {
     {"perf_record", 2, 3, STEWARD_PLAIN, perf_record, aRecordOption,
      ArraySize(aRecordOption)},
-    {"perf_capture", 0, 0, STEWARD_PLAIN, perf_capture, NULL, 0},
+    {"perf_capture", 0, 1, STEWARD_PLAIN, perf_capture, aCaptureOption,
+     ArraySize(aCaptureOption)},
 };
 
 int perf_register(Steward *p) {

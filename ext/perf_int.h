@@ -5,7 +5,7 @@
 **   perf_store.c    the process's table of statements
 **   perf_trace.c    capture: SQLite's trace hook
 **   perf_stat.c     percentiles and histograms of columns
-**   perf_history.c  metrics by the hour and by the day
+**   perf_history.c  metrics by the hour and by the day, baselines
 **   perf_export.c   everything that is counted, for other tools
 **   perf_report.c   the state of the database as a page
 **   perf.c          values that the caller records, batches of counters
@@ -66,6 +66,7 @@ typedef struct PerfStats {
   u64 nMin, nMax;
   double aStatus[PERF_STATUS_COUNT];
   i64 nMemory;
+  double rCallsKept, rNsKept; /* when perf_capture() stored it last */
   i64 iFirst, iLast;
   uint32_t aBucket[PERF_BUCKETS];
 } PerfStats;
@@ -105,6 +106,7 @@ void perf_store_totals(PerfTotals *pTotals /* OUT */);
 int perf_store_copy(StewardCall *c, PerfStats **paStats /* OUT */,
                     int *pnStats /* OUT */);
 void perf_store_copy_free(PerfStats *aStats, int nStats);
+void perf_store_kept(const PerfStats *aStats, int nStats);
 int perf_store_slow_copy(StewardCall *c, PerfSlow **paSlow /* OUT */);
 double perf_bucket_ns(int iBucket);
 double perf_stats_percentile(const PerfStats *s, double p);
@@ -113,6 +115,11 @@ double perf_stats_percentile(const PerfStats *s, double p);
 ** Interface to code in perf_trace.c
 */
 const char *perf_trace_mode(Steward *p);
+
+/*************************************************************************
+** Interface to code in perf_history.c
+*/
+int perf_history_roll(StewardCall *c, i64 nMax);
 
 /*************************************************************************
 ** Interface to code in perf.c

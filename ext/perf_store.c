@@ -463,6 +463,24 @@ void perf_store_copy_free(PerfStats *aStats, int nStats) {
   sqlite3_free(aStats);
 }
 
+/* These were stored as they are here: what comes later is new. */
+void perf_store_kept(const PerfStats *aStats, int nStats) {
+  int i;
+  store_lock();
+  for (i = 0; i < nStats; i++) {
+    PerfEntry *e = store.aChain[aStats[i].id % CHAINS];
+    while (e && (e->s.id != aStats[i].id || e->s.zPath != aStats[i].zPath)) {
+      e = e->pNext;
+    }
+    if (e == NULL) continue;
+    entry_lock(e);
+    e->s.rCallsKept = aStats[i].rCalls;
+    e->s.rNsKept = aStats[i].rNs;
+    entry_unlock(e);
+  }
+  store_unlock();
+}
+
 /* The slow ones, the last first; how many.  Free with sqlite3_free(). */
 int perf_store_slow_copy(StewardCall *c, PerfSlow **paSlow /* OUT */) {
   PerfSlow *a;

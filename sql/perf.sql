@@ -11,24 +11,35 @@ INSERT INTO main.steward_performance_metrics(db_path, metric_name,
 VALUES (?1, ?2, ?3, ?4, datetime(?5 / 1000, 'unixepoch'), ?6);
 
 -- name: perf_capture
--- Store a batch: ?2 is a JSON array of [name, value, unit].
+-- Store a batch: ?2 is a JSON array of [name, value, unit, context].
 INSERT INTO main.steward_performance_metrics(db_path, metric_name,
     metric_value, unit, recorded_ts, context)
 SELECT ?1, json_extract(value, '$[0]'), json_extract(value, '$[1]'),
-       json_extract(value, '$[2]'), datetime(?3 / 1000, 'unixepoch'), NULL
+       json_extract(value, '$[2]'), datetime(?3 / 1000, 'unixepoch'),
+       json_extract(value, '$[3]')
   FROM json_each(?2);
 
 -- name: perf_rolled
--- Where the next bucket of resolution ?1 begins (Unix seconds): behind the last
--- one, or where the metrics begin.
-SELECT coalesce(
-  (SELECT max(bucket_at) + ?1 FROM main.steward_performance_rollups
-    WHERE resolution = ?1),
-  (SELECT unixepoch(min(recorded_ts)) / ?1 * ?1
-     FROM (SELECT recorded_ts FROM main.steward_performance_metrics
-            ORDER BY id LIMIT 1)));
+-- The end of the last bucket of resolution ?1 (Unix seconds), or NULL.
+SELECT max(bucket_at) + ?1 FROM main.steward_performance_rollups
+ WHERE resolution = ?1;
 
--- name: perf_rollup
+-- name: perf_next_metric
+-- When the first metric at or after ?1 was recorded (Unix seconds), found by a
+-- seek for each name.
+WITH RECURSIVE name(n) AS (
+  SELECT min(metric_name) FROM main.steward_performance_metrics
+  UNION ALL
+  SELECT (SELECT min(metric_name) FROM main.steward_performance_metrics
+           WHERE metric_name > n)
+    FROM name WHERE n IS NOT NULL)
+SELECT unixepoch(min((
+  SELECT min(recorded_ts) FROM main.steward_performance_metrics
+         INDEXED BY idx_performance_metrics_name_ts
+   WHERE metric_name = n AND recorded_ts >= datetime(?1, 'unixepoch'))))
+  FROM name;
+
+-- name: perf_rollup_hours
 -- The metrics from ?2 to before ?3 (Unix seconds) by buckets of ?1 seconds. The
 -- names are found by a seek each.
 INSERT OR REPLACE INTO main.steward_performance_rollups
@@ -49,6 +60,64 @@ SELECT ?1, unixepoch(m.recorded_ts) / ?1 * ?1 AS bucket, m.metric_name,
    AND m.recorded_ts >= datetime(?2, 'unixepoch')
    AND m.recorded_ts < datetime(?3, 'unixepoch')
  GROUP BY m.metric_name, bucket;
+
+-- name: perf_next_hour
+-- The first hour at or after ?1 that was summed up.
+SELECT min(bucket_at) FROM main.steward_performance_rollups
+ WHERE resolution = 3600 AND bucket_at >= ?1;
+
+-- name: perf_rollup_days
+-- Hours from ?2 to before ?3 (Unix seconds) by buckets of ?1 seconds;
+-- percentiles are the means of theirs.
+INSERT OR REPLACE INTO main.steward_performance_rollups
+SELECT ?1, bucket_at / ?1 * ?1 AS bucket, metric_name, max(unit),
+       sum(value_count), sum(value_sum), min(value_min), max(value_max),
+       sum(p50 * value_count) / sum(value_count),
+       sum(p95 * value_count) / sum(value_count),
+       sum(p99 * value_count) / sum(value_count)
+  FROM main.steward_performance_rollups
+ WHERE resolution = 3600 AND bucket_at >= ?2 AND bucket_at < ?3
+ GROUP BY bucket, metric_name;
+
+-- name: perf_baseline_clear
+-- Forget the baselines of the metrics that match ?1.
+DELETE FROM main.steward_performance_baselines WHERE metric_name GLOB ?1;
+
+-- name: perf_baseline
+-- Take the metrics that match ?2 as they were in the window ?1 before now, ?3:
+-- all of them (?4), or those that measure time or are a share. ?5: which way
+-- they get worse, or NULL to go by the unit.
+INSERT INTO main.steward_performance_baselines
+SELECT metric_name, unit,
+       coalesce(?5, iif(unit = 'ratio', 'lower', 'higher')), count, avg, p50,
+       p95, window_ms, ?3
+  FROM perf_summary(?1)
+ WHERE metric_name GLOB ?2
+   AND (?4 OR unit IN ('ms', 's', 'us', 'ns', 'seconds', 'ratio'));
+
+-- name: perf_regressions
+-- Metrics whose mean and median in the window ?1 are worse than their baseline
+-- by more than ?2 percent, the worst first. Fewer than five values tell nothing.
+WITH one AS (
+  SELECT b.metric_name, b.unit, b.value_avg AS b_avg, s.avg AS s_avg,
+         b.p50 AS b_p50, s.p50 AS s_p50, b.p95 AS b_p95, s.p95 AS s_p95,
+         b.value_count AS b_count, s.count AS s_count, b.taken_at,
+         b.worse = 'higher' AS higher, 1 + ?2 / 100.0 AS bound
+    FROM perf_summary(?1) AS s
+         CROSS JOIN main.steward_performance_baselines AS b
+   WHERE b.metric_name = s.metric_name
+     AND b.value_count >= 5 AND s.count >= 5)
+SELECT metric_name, unit, b_avg, s_avg, s_avg / b_avg AS ratio, b_p50, s_p50,
+       b_p95, s_p95, b_count, s_count, taken_at,
+       (SELECT iif(json_valid(context), context ->> '$.query', NULL)
+          FROM main.steward_performance_metrics AS m
+               INDEXED BY idx_performance_metrics_name_ts
+         WHERE m.metric_name = one.metric_name
+         ORDER BY recorded_ts DESC LIMIT 1)
+  FROM one
+ WHERE iif(higher, s_avg > b_avg * bound AND s_p50 > b_p50 * bound,
+           s_avg * bound < b_avg AND s_p50 * bound < b_p50)
+ ORDER BY iif(higher, ratio, 1 / ratio) DESC, metric_name;
 
 -- name: perf_rollup_expire
 -- Buckets of resolution ?1 that began before ?2 are gone.

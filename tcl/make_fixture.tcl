@@ -67,6 +67,7 @@ db transaction {
     INSERT INTO sqlite_health_checks(db_path, check_type, status)
     VALUES ('app', 'integrity', 'healthy');
     SELECT perf_record('checkout_ms', 12.5, '{"unit":"ms"}');
+    SELECT perf_baseline();
   }
 }
 db eval {SELECT migrate_up('shop')}

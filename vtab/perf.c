@@ -149,6 +149,19 @@ static i64 rolled_to(StewardCall *c, int nSeconds, i64 iFrom, i64 iTo) {
   return i < iFrom ? iFrom : i > iTo ? iTo : i;
 }
 
+/* The argument window, in ms. */
+static i64 window_of(StewardCall *c, sqlite3_value *v) {
+  i64 iWindow = 3600000;
+  if (v && sqlite3_value_type(v) != SQLITE_NULL) {
+    iWindow = steward_arg_time(c, v, "window");
+  }
+  if (c->rc == SQLITE_OK && (iWindow < 1 || iWindow > 315360000000LL)) {
+    steward_fail(c, STEWARD_INVALID_ARGUMENT,
+                 "window must be within 1..315360000000 ms, got %lld", iWindow);
+  }
+  return iWindow;
+}
+
 /* A row of SQL_perf_summary, with its trend. */
 static void summary_row(StewardCall *c, StewardRows *r, sqlite3_stmt *pRow,
                         i64 iWindow) {
@@ -187,16 +200,9 @@ static void summary_row(StewardCall *c, StewardRows *r, sqlite3_stmt *pRow,
 */
 static void summary_rows(StewardCall *c, StewardRows *r, int nArg,
                          sqlite3_value **apArg) {
-  i64 iWindow = 3600000, iNow = steward_now(c->p) / 1000;
+  i64 iWindow = window_of(c, apArg[0]), iNow = steward_now(c->p) / 1000;
   i64 iFrom, iDay, iHour;
   sqlite3_stmt *pRow;
-  if (apArg[0] && sqlite3_value_type(apArg[0]) != SQLITE_NULL) {
-    iWindow = steward_arg_time(c, apArg[0], "window");
-  }
-  if (c->rc == SQLITE_OK && (iWindow < 1 || iWindow > 315360000000LL)) {
-    steward_fail(c, STEWARD_INVALID_ARGUMENT,
-                 "window must be within 1..315360000000 ms, got %lld", iWindow);
-  }
   if (c->rc) return;
   iFrom = iNow - iWindow / 1000;
   iDay = iHour = iFrom;
@@ -213,6 +219,41 @@ static void summary_rows(StewardCall *c, StewardRows *r, int nArg,
                        iFrom + (iNow - iFrom) / 2);
   while (steward_next(c, pRow)) summary_row(c, r, pRow, iWindow);
   steward_give(c, SQL_perf_summary, pRow);
+}
+
+/* perf_regressions(metric_name TEXT, unit TEXT, baseline_avg REAL,
+**   current_avg REAL, ratio REAL, baseline_p50 REAL, current_p50 REAL,
+**   baseline_p95 REAL, current_p95 REAL, baseline_count INTEGER,
+**   current_count INTEGER, taken_at INTEGER, query TEXT, HIDDEN window)
+**                                                                     table
+** Metrics that are worse than what perf_baseline() kept, the worst first: mean
+** and median of the window, '1h' by default, both by more than the setting
+** performance_regression_percent (50).  Metrics with fewer than five values do
+** not count; query is the text of a statement.  Empty when all is well, and
+** before the set is installed.
+** Set: maintenance
+** Errors: those of perf_summary.
+** Source: seed 001, performance degradation detection.
+** Example: WITH n(v) AS (VALUES (9), (10), (10), (10), (11))
+**     INSERT INTO sqlite_performance_metrics(db_path, metric_name,
+**       metric_value, unit, recorded_ts)
+**     SELECT 'x', 'load_ms', v, 'ms', '2023-11-13 12:00:00' FROM n;
+**   SELECT perf_baseline(); -- 1
+**   WITH n(v) AS (VALUES (19), (20), (20), (20), (21))
+**     INSERT INTO sqlite_performance_metrics(db_path, metric_name,
+**       metric_value, unit, recorded_ts)
+**     SELECT 'x', 'load_ms', v, 'ms', '2023-11-14 22:12:00' FROM n;
+**   SELECT metric_name, baseline_p50, current_p50, ratio
+**     FROM perf_regressions; -- load_ms|10.0|20.0|2.0
+*/
+static void regression_rows(StewardCall *c, StewardRows *r, int nArg,
+                            sqlite3_value **apArg) {
+  i64 iWindow = window_of(c, apArg[0]);
+  i64 nPercent = steward_setting_int(c, "performance_regression_percent");
+  sqlite3_stmt *pRow;
+  if (c->rc) return;
+  pRow = steward_query(c, SQL_perf_regressions, "ll", iWindow, nPercent);
+  steward_rows_from(c, r, SQL_perf_regressions, pRow);
 }
 
 /* perf_metrics(name TEXT, type TEXT, unit TEXT, help TEXT)     table
@@ -270,6 +311,16 @@ static const StewardTable aTable[] = {
      .nArg = 1,
      .xRows = summary_rows,
      .zSet = "maintenance"},
+    {.zName = "perf_regressions",
+     .zColumns = "metric_name TEXT, unit TEXT, baseline_avg REAL,"
+                 " current_avg REAL, ratio REAL, baseline_p50 REAL,"
+                 " current_p50 REAL, baseline_p95 REAL, current_p95 REAL,"
+                 " baseline_count INTEGER, current_count INTEGER,"
+                 " taken_at INTEGER, query TEXT, window HIDDEN",
+     .nArg = 1,
+     .xRows = regression_rows,
+     .zSet = "maintenance",
+     .bEmpty = 1},
     {.zName = "perf_statements",
      .zColumns = "queryid INTEGER, query TEXT, db_path TEXT, calls INTEGER,"
                  " total_exec_time REAL, min_exec_time REAL,"
