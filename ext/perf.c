@@ -171,9 +171,9 @@ static const StewardOption aCaptureOption[] = {
 ** Store every counter of perf_counters and the statements of this file that ran
 ** since the last capture as one batch, with one time; then, when called outside
 ** of a transaction, sum up two of the hours that have closed, see perf_rollup.
-** Call it once a minute or so.  A statement's metric is `statement_ms:` and its queryid in
-** hexadecimal digits, its value the mean time since the last capture, its
-** context (JSON) the statement and its totals.
+** Call it once a minute or so.  A statement's metric is `statement_ms:` and its
+** queryid in hexadecimal digits, its value the mean time since the last
+** capture, its context (JSON) the statement and its totals.
 ** Set: maintenance
 ** Errors: NOT_INSTALLED; BUSY; READ_ONLY.
 ** Source: seed 001, cache hit ratio and I/O metrics.
