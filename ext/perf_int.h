@@ -43,17 +43,22 @@ enum {
 
 enum { PERF_BUCKETS = 280, PERF_SLOW_MAX = 128, PERF_SLOW_TEXT = 2000 };
 
+/* Counters of a statement, for so many runs as each stands for. */
+typedef struct PerfStatus {
+  i64 a[PERF_STATUS_COUNT];
+  double rWeight;
+  i64 nMemory; /* bytes */
+} PerfStatus;
+
 /* One execution, or several of which this one was drawn. */
 typedef struct PerfSample {
   double rWeight; /* how many it stands for */
-  u64 nNs;
+  i64 nNs;
   i64 nRow;
-  i64 aStatus[PERF_STATUS_COUNT]; /* of the statement, not to be weighted ... */
-  double rStatus;                 /* ... but by this */
-  i64 nMemory;                    /* bytes; 0: not asked */
-  int bBusy;
   i64 iAt;     /* Unix ms */
-  u64 nMinWas; /* the least before it: set by perf_store_add() */
+  i64 nMinWas; /* the least before it: set by perf_store_add() */
+  int bBusy;
+  const PerfStatus *pStatus; /* NULL: not asked */
 } PerfSample;
 
 /* What is known about a statement. */
@@ -63,7 +68,7 @@ typedef struct PerfStats {
   const char *zPath;
   int nSample;
   double rCalls, rNs, rNs2, rRows, rErrors, rBusy;
-  u64 nMin, nMax;
+  i64 nMin, nMax;
   double aStatus[PERF_STATUS_COUNT];
   i64 nMemory;
   double rCallsKept, rNsKept; /* when perf_capture() stored it last */

@@ -243,10 +243,10 @@ PerfEntry *perf_store_find(u64 id, const char *zPath, const char *zText,
 ** Histograms: eight buckets to a power of two, so a value is within 6 % of its
 ** bucket's middle.  Bucket 0 holds what is below 8 ns.
 */
-static int bucket_of(u64 nNs) {
+static int bucket_of(i64 nNs) {
   int iTop, i;
   if (nNs < 8) return 0;
-  iTop = 63 - __builtin_clzll(nNs);
+  iTop = 63 - __builtin_clzll((u64)nNs);
   i = (iTop - 3) * 8 + (int)((nNs >> (iTop - 3)) & 7) + 1;
   return i < PERF_BUCKETS ? i : PERF_BUCKETS - 1;
 }
@@ -277,13 +277,13 @@ double perf_stats_percentile(const PerfStats *s, double p) {
 /*************************************************************************
 ** Counting
 */
-static void add_status(PerfStats *s, const PerfSample *pSample) {
+static void add_status(PerfStats *s, const PerfStatus *pStatus) {
   int i;
-  if (pSample->rStatus <= 0) return;
+  if (pStatus == NULL) return;
   for (i = 0; i < PERF_STATUS_COUNT; i++) {
-    s->aStatus[i] += pSample->rStatus * (double)pSample->aStatus[i];
+    s->aStatus[i] += pStatus->rWeight * (double)pStatus->a[i];
   }
-  if (pSample->nMemory > s->nMemory) s->nMemory = pSample->nMemory;
+  if (pStatus->nMemory > s->nMemory) s->nMemory = pStatus->nMemory;
 }
 
 /* 0 when the entry is another statement's by now. */
@@ -297,7 +297,7 @@ int perf_store_add(PerfEntry *e, u64 id, PerfSample *pSample) {
     return 0;
   }
   if (s->nSample++ == 0) {
-    s->nMin = UINT64_MAX;
+    s->nMin = INT64_MAX;
     s->iFirst = pSample->iAt;
   }
   s->rCalls += w;
@@ -310,7 +310,7 @@ int perf_store_add(PerfEntry *e, u64 id, PerfSample *pSample) {
   if (pSample->nNs > s->nMax) s->nMax = pSample->nNs;
   if (pSample->iAt > s->iLast) s->iLast = pSample->iAt;
   s->aBucket[iBucket] += (uint32_t)w;
-  add_status(s, pSample);
+  add_status(s, pSample->pStatus);
   entry_unlock(e);
   return 1;
 }
@@ -332,7 +332,7 @@ void perf_store_amend(PerfEntry *e, u64 id, PerfSample *pOld,
     if (pNew->nNs > s->nMax) s->nMax = pNew->nNs;
     s->aBucket[bucket_of(pOld->nNs)] -= (uint32_t)w;
     s->aBucket[bucket_of(pNew->nNs)] += (uint32_t)w;
-    add_status(s, pNew);
+    add_status(s, pNew->pStatus);
   }
   entry_unlock(e);
 }

@@ -88,7 +88,9 @@ typedef struct Capture {
   u64 iRandom;
   /* time */
   u64 iBase;       /* ticks at ... */
-  i64 iBaseMs;     /* ... this time */
+  i64 iBaseMs;     /* ... this time, read once a second */
+  u64 iTickEnd;    /* until this tick ... */
+  i64 iTickMs;     /* ... it is this time */
   unsigned nEvent; /* slow events: with nQuiet, the proof of life */
   struct {         /* the statement that ended last */
     PerfEntry *e;
@@ -143,20 +145,27 @@ static void ticks_begin(void) {
   pthread_once(&once, ticks_measure);
 }
 
-static u64 ticks_ns(u64 n) {
-  return (u64)((double)n * rTickNs);
+static i64 ticks_ns(u64 n) {
+  return (i64)((double)(i64)n * rTickNs);
 }
 
-/* Unix ms of a tick; the clock itself is read once a second. */
-static i64 tick_ms(Capture *p, u64 iTick) {
-  u64 nNs = ticks_ns(iTick - p->iBase);
+/* Unix ms of a tick. */
+static i64 tick_ms_anew(Capture *p, u64 iTick) {
+  i64 nNs = ticks_ns(iTick - p->iBase);
+  p->iTickEnd = 0;
   if (p->p->clock.bPinned) return p->p->clock.iPinned;
-  if (p->iBaseMs == 0 || nNs > 1000000000u) {
+  if (p->iBaseMs == 0 || nNs > 1000000000) {
     p->iBase = iTick;
     p->iBaseMs = steward_now(p->p);
     nNs = 0;
   }
-  return p->iBaseMs + (i64)(nNs / 1000000);
+  p->iTickEnd = iTick + (u64)(1000000.0 / rTickNs);
+  p->iTickMs = p->iBaseMs + nNs / 1000000;
+  return p->iTickMs;
+}
+
+static inline i64 tick_ms(Capture *p, u64 iTick) {
+  return iTick < p->iTickEnd ? p->iTickMs : tick_ms_anew(p, iTick);
 }
 
 static int on_event(unsigned eEvent, void *pArg, void *pStmt, void *pX);
@@ -271,20 +280,18 @@ static void begin(Capture *p, sqlite3_stmt *pStmt, const char *zSql,
 }
 
 /* The statement's own counters since they were read last. */
-static void status_of(Capture *p, Run *r, PerfSample *pSample) {
+static void status_of(Capture *p, Run *r, PerfStatus *pOut) {
   i64 aNow[PERF_STATUS_COUNT];
   int i;
   read_status(r->pStmt, aNow);
   for (i = 0; i < PERF_STATUS_COUNT; i++) {
     /* less: the host has reset it, or another statement of the same text is
     ** at the same address */
-    pSample->aStatus[i] =
-        aNow[i] < r->aLast[i] ? aNow[i] : aNow[i] - r->aLast[i];
+    pOut->a[i] = aNow[i] < r->aLast[i] ? aNow[i] : aNow[i] - r->aLast[i];
     r->aLast[i] = aNow[i];
   }
-  pSample->rStatus = p->eMode == MODE_SAMPLE ? r->rWeight : 1.0;
-  pSample->nMemory =
-      sqlite3_stmt_status(r->pStmt, SQLITE_STMTSTATUS_MEMUSED, 0);
+  pOut->rWeight = p->eMode == MODE_SAMPLE ? r->rWeight : 1.0;
+  pOut->nMemory = sqlite3_stmt_status(r->pStmt, SQLITE_STMTSTATUS_MEMUSED, 0);
 }
 
 static void note_slow(Capture *p, Run *r, const PerfSample *pSample) {
@@ -303,15 +310,16 @@ static int end(Capture *p, sqlite3_stmt *pStmt) {
   u64 iNow = ticks();
   Run *r = run_of(p, pStmt);
   PerfSample sample;
+  PerfStatus status;
   int bAgain = !r->bRunning && p->pEnded == r;
   if (r->pStmt != pStmt || !(r->bRunning || bAgain)) return 0;
   r->bRunning = 0;
   if (!bAgain) p->bCounted = 0;
   p->pEnded = r;
-  memset(&sample, 0, sizeof(sample));
-  sample.rWeight = r->rWeight;
   sample.nNs = ticks_ns(iNow - r->iStart);
-  if (p->eMode == MODE_SLOW && (i64)sample.nNs < p->iThreshold) return !bAgain;
+  if (p->eMode == MODE_SLOW && sample.nNs < p->iThreshold) return !bAgain;
+  sample.rWeight = r->rWeight;
+  sample.pStatus = NULL;
   sample.iAt = tick_ms(p, iNow);
   sample.nRow = r->nRow;
   if (p->eMode == MODE_FULL) sample.nRow = (i64)((double)r->nRow * r->rRows);
@@ -319,8 +327,9 @@ static int end(Capture *p, sqlite3_stmt *pStmt) {
       sqlite3_total_changes64(p->p->db) != r->nChange) {
     sample.nRow = sqlite3_changes64(p->p->db);
   }
-  /* one that was refused a lock has not been halted */
-  sample.bBusy = r->nRow == 0 && sqlite3_stmt_busy(pStmt);
+  /* one that was refused a lock has not been halted, nor has one that the host
+  ** resets while it stands on a row */
+  sample.bBusy = sqlite3_stmt_busy(pStmt) && sqlite3_data_count(pStmt) == 0;
   if (p->eMode == MODE_SLOW) {
     const char *zSql = sqlite3_sql(pStmt);
     if (zSql) identify(p, r, zSql);
@@ -328,7 +337,8 @@ static int end(Capture *p, sqlite3_stmt *pStmt) {
     r->nSeen++;
     if (p->eMode == MODE_SAMPLE || r->nSeen <= EVERY_STATUS ||
         r->nSeen % EVERY_STATUS == 0 || sample.nNs > LONG_NS) {
-      status_of(p, r, &sample);
+      status_of(p, r, &status);
+      sample.pStatus = &status;
     }
     p->rMean += ((double)sample.nNs - p->rMean) / 8;
   }
@@ -339,6 +349,7 @@ static int end(Capture *p, sqlite3_stmt *pStmt) {
     if (p->eMode == MODE_SLOW && r->e && p->text.z) note_slow(p, r, &sample);
   }
   p->ended = sample;
+  p->ended.pStatus = NULL;
   p->bCounted = 1;
   p->last.e = r->e;
   p->last.id = r->id;
@@ -507,6 +518,7 @@ static void start(Capture *p, int eMode) {
   p->pRows = p->aRun;
   ticks_begin();
   p->iBaseMs = 0;
+  p->iTickEnd = 0;
   p->iRandom = (monotonic_ns() ^ (u64)(uintptr_t)p) | 1;
   p->eMode = eMode;
   p->nQuiet = 0;
