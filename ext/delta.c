@@ -33,37 +33,40 @@ static const StewardOption aResolveOption[] = {
 };
 
 /* The row asked for, by DELTA_LEAF, and its form, *ppForm; NULL when there is
-** none or the call has failed.  A kept form may be of an older schema: then
-** SQLite prepares its statement again, or cannot, and a new one is made. */
+** none or the call has failed. */
 static sqlite3_stmt *open_row(StewardCall *c, const char *zTable,
                               sqlite3_value *pId, DeltaView *v,
                               DeltaForm **ppForm /* OUT */) {
-  DeltaForm *f = (DeltaForm *)steward_form_take(c, delta_form_free, zTable);
-  sqlite3_stmt *pRow = NULL;
-  int rc;
-  if (f && v->pAsOf == NULL) {
-    pRow = f->aStmt[0][DELTA_LEAF];
-    if (delta_bind_id(c, pRow, 1, pId)) {
-      rc = sqlite3_step(pRow);
-      if ((rc & 0xff) == SQLITE_ERROR || steward_form_stale(pRow)) {
-        delta_form_free(&f->base);
-        f = NULL;
-      } else if (rc != SQLITE_ROW) {
-        if (rc != SQLITE_DONE) steward_fail_db(c, rc);
-        pRow = NULL;
-      }
-    }
-    if (f) {
-      *ppForm = f;
-      return c->rc ? NULL : pRow;
-    }
-  }
-  if (f) steward_form_give(c, &f->base, 1);
-  f = delta_form_open(c, zTable);
+  DeltaForm *f = delta_form_open(c, zTable);
   *ppForm = f;
   if (f == NULL) return NULL;
   delta_view_open(c, f, v);
   return delta_seek(c, f, v, DELTA_LEAF, pId);
+}
+
+/* Resolve it into *pOut, which stays empty when there is no such row. */
+static void resolve(StewardCall *c, const char *zTable, sqlite3_value *pId,
+                    DeltaView *v, StewardBuffer *pOut) {
+  DeltaForm *f = NULL;
+  sqlite3_stmt *pRow, *pBase;
+  DeltaQuick eQuick = QUICK_NOT;
+  if (v->ePolicy == POLICY_CHAIN && v->pAsOf == NULL) {
+    f = (DeltaForm *)steward_form_take(c, delta_form_free, zTable);
+    if (f) eQuick = delta_quick(c, f, pId, pOut);
+    if (eQuick == QUICK_STALE) {
+      delta_form_free(&f->base);
+    } else if (f) {
+      delta_form_close(c, f);
+    }
+  }
+  if (eQuick == QUICK_DONE || c->rc) return;
+  pRow = open_row(c, zTable, pId, v, &f);
+  if (pRow) {
+    pBase = delta_resolve_row(c, f, v, pRow);
+    delta_row_json(c, f, pBase, sqlite3_column_value(pRow, ROW_KEY),
+                   v->pAsOf ? v->bHistory : -1, pOut);
+  }
+  delta_form_close(c, f);
 }
 
 /* Option base belongs to policy single. */
@@ -127,9 +130,7 @@ static void delta_resolve(sqlite3_context *ctx, int argc,
   StewardCall c;
   ResolveOptions options = {0};
   DeltaView view = {0};
-  DeltaForm *f = NULL;
-  sqlite3_stmt *pRow = NULL, *pBase;
-  char *zResult = NULL;
+  StewardBuffer result = {0};
   steward_open(&c, ctx, "delta_resolve", NULL, STEWARD_READ);
   if (argc > 2) {
     steward_options(&c, argv[2], aResolveOption, ArraySize(aResolveOption),
@@ -143,27 +144,17 @@ static void delta_resolve(sqlite3_context *ctx, int argc,
       sqlite3_value_type(argv[1]) != SQLITE_NULL) {
     const char *zTable = steward_arg_text(&c, argv[0], "table", 1000);
     DeltaView at = view;
-    if (zTable) pRow = open_row(&c, zTable, argv[1], &at, &f);
-    if (pRow) {
-      pBase = delta_resolve_row(&c, f, &at, pRow);
-      zResult =
-          delta_row_json(&c, f, pBase, sqlite3_column_value(pRow, ROW_KEY),
-                         at.pAsOf ? at.bHistory : -1);
-    }
+    if (zTable) resolve(&c, zTable, argv[1], &at, &result);
   }
-  delta_form_close(&c, f);
   if (argc > 2) {
     sqlite3_value_free(view.pAsOf);
     sqlite3_value_free(view.pBase);
     steward_options_free(aResolveOption, ArraySize(aResolveOption), &options);
   }
-  if (steward_close(&c) == SQLITE_OK && zResult) {
-    sqlite3_result_text64(ctx, zResult, strlen(zResult), sqlite3_free,
-                          SQLITE_UTF8);
-    sqlite3_result_subtype(ctx, 'J');
-  } else {
-    sqlite3_free(zResult);
+  if (steward_close(&c) == SQLITE_OK && result.n) {
+    steward_buffer_result(ctx, &result);
   }
+  steward_buffer_free(&result);
 }
 
 static const StewardFunc aFunc[] = {

@@ -74,6 +74,9 @@ void delta_form_free(StewardForm *pForm) {
     sqlite3_finalize(f->aStmt[0][i]);
     sqlite3_finalize(f->aStmt[1][i]);
   }
+  sqlite3_finalize(f->pWalk);
+  steward_feed_clear(&f->feed);
+  steward_buffer_free(&f->text);
   for (i = 0; i < f->nColumn; i++) {
     sqlite3_free(f->aColumn[i].zName);
     sqlite3_free(f->aColumn[i].zType);
@@ -332,6 +335,7 @@ static void add_column(StewardCall *c, Making *m, sqlite3_str *pList,
   sqlite3_str *pMember = sqlite3_str_new(c->db);
   steward_json_string(pMember, pCol->zName, (int)strlen(pCol->zName));
   sqlite3_str_appendchar(pMember, 1, ':');
+  pColumn->nMember = (size_t)sqlite3_str_length(pMember);
   pColumn->zMember = steward_str_finish(c, pMember);
   pColumn->zName = steward_mprintf(c, "%s", pCol->zName);
   pColumn->zType = steward_mprintf(c, "%s", pCol->zType);
@@ -552,6 +556,7 @@ static DeltaForm *form_new(StewardCall *c, const char *zTable,
   memset(m.f, 0, sizeof(*m.f));
   make_form(c, &m, zTable, pNames);
   delta_statement(c, m.f, 0, DELTA_LEAF);
+  if (!bLoose) delta_quick_prepare(c, m.f);
   steward_table_info_free(&m.info);
   sqlite3_free(m.aOverlay);
   sqlite3_free(m.abIs);
@@ -595,6 +600,7 @@ sqlite3_stmt *delta_statement(StewardCall *c, DeltaForm *f, int bHistory,
   char *zFrom, *zSql = NULL;
   int rc;
   if (c->rc) return NULL;
+  f->mUsed |= 1u << (bHistory * DELTA_STATEMENTS + eStmt);
   if (*ppStmt != NULL) return f->aStmt[bHistory][eStmt];
   zFrom = delta_source_sql(c, f, bHistory);
   if (zFrom) {
@@ -627,7 +633,7 @@ static DeltaForm *form_open(StewardCall *c, const char *zTable, int bLoose) {
   DeltaForm *f = (DeltaForm *)steward_form_take(
       c, bLoose ? loose_form_free : delta_form_free, zTable);
   if (f) {
-    sqlite3_stmt *pStmt = f->aStmt[0][DELTA_LEAF];
+    sqlite3_stmt *pStmt = delta_statement(c, f, 0, DELTA_LEAF);
     int rc = sqlite3_step(pStmt);
     sqlite3_reset(pStmt);
     if (rc == SQLITE_DONE && !steward_form_stale(pStmt)) return f;
@@ -650,12 +656,13 @@ DeltaForm *delta_form_loose(StewardCall *c, const char *zTable) {
 void delta_form_close(StewardCall *c, DeltaForm *f) {
   int i;
   if (f == NULL) return;
-  for (i = 0; i < DELTA_STATEMENTS * 2; i++) {
+  for (i = 0; f->mUsed >> i; i++) {
     sqlite3_stmt *pStmt = f->aStmt[i / DELTA_STATEMENTS][i % DELTA_STATEMENTS];
-    if (pStmt == NULL) continue;
+    if (pStmt == NULL || !(f->mUsed >> i & 1)) continue;
     sqlite3_reset(pStmt);
     sqlite3_clear_bindings(pStmt);
   }
-  delta_forget(f);
+  if (f->mUsed) delta_forget(f);
+  f->mUsed = 0;
   steward_form_give(c, &f->base, 1);
 }

@@ -18,9 +18,10 @@
 
 /* A column of the result: every column but the overlays, flag and parent. */
 typedef struct DeltaColumn {
-  char *zName;    /* all owned */
-  char *zType;    /* as declared */
-  char *zMember;  /* `"name":` */
+  char *zName;   /* all owned */
+  char *zType;   /* as declared */
+  char *zMember; /* `"name":` */
+  size_t nMember;
   char *zOverlay; /* its overlay column, or NULL */
   /* while a row is resolved: the overlay that counts, NULL when the base's
   ** value does, and the row it stands in */
@@ -28,6 +29,7 @@ typedef struct DeltaColumn {
   int bOwned;             /* pValue is a copy */
   sqlite3_value *pSource; /* copies, for blame and for policy fold */
   sqlite3_value *pTime;
+  size_t iText, nText; /* by delta_quick.c: the overlay as JSON in text */
 } DeltaColumn;
 
 /* What the select list of every statement of a form begins with. */
@@ -73,6 +75,11 @@ typedef struct DeltaForm {
   StewardForm base; /* must be first */
   sqlite3_stmt
       *aStmt[2][DELTA_STATEMENTS]; /* as it is now, as history has it */
+  unsigned mUsed;                  /* those of this call, a bit each */
+  sqlite3_stmt *pWalk;             /* of delta_quick.c, and its keys */
+  StewardFeed feed;
+  StewardBuffer text; /* of the row that is resolved */
+  size_t nResult;     /* how long the last result was */
   DeltaNames names;
   char *zOwnerTable; /* what zOwner refers to */
   char *zFlagSql;    /* the flag as an expression */
@@ -128,6 +135,7 @@ typedef struct DeltaView {
 
 typedef enum RowKind { ROW_BASE, ROW_DELTA, ROW_BROKEN } RowKind;
 
+i64 delta_max_depth(StewardCall *c);
 RowKind delta_row_kind(sqlite3_value *pFlag);
 int delta_same(sqlite3_value *a, sqlite3_value *b);
 int delta_compare(sqlite3_value *a, sqlite3_value *b);
@@ -142,9 +150,18 @@ int delta_after_cut(const DeltaView *v, sqlite3_value *pTime);
 sqlite3_stmt *delta_resolve_row(StewardCall *c, DeltaForm *f,
                                 const DeltaView *v, sqlite3_stmt *pRow);
 void delta_forget(DeltaForm *f);
+
+/*************************************************************************
+** Interface to code in delta_quick.c: the same at once, in the usual case
+*/
+typedef enum DeltaQuick { QUICK_NOT, QUICK_STALE, QUICK_DONE } DeltaQuick;
+
+void delta_quick_prepare(StewardCall *c, DeltaForm *f);
+DeltaQuick delta_quick(StewardCall *c, DeltaForm *f, sqlite3_value *pId,
+                       StewardBuffer *pOut);
 sqlite3_value *delta_result(DeltaForm *f, sqlite3_stmt *pBase, int i);
-char *delta_row_json(StewardCall *c, DeltaForm *f, sqlite3_stmt *pBase,
-                     sqlite3_value *pSource, int iExact);
+void delta_row_json(StewardCall *c, DeltaForm *f, sqlite3_stmt *pBase,
+                    sqlite3_value *pSource, int iExact, StewardBuffer *pOut);
 
 /* The keys from a row up to its base, the row first; free with
 ** delta_path_free(). */

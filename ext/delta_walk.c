@@ -19,7 +19,11 @@
 
 #include "delta_int.h"
 
-static const char zMaxDepth[] = "delta_max_depth";
+/* How many deltas a chain may have. */
+i64 delta_max_depth(StewardCall *c) {
+  static const char zMaxDepth[] = "delta_max_depth";
+  return steward_setting_kept(c, zMaxDepth);
+}
 
 /*************************************************************************
 ** Values
@@ -265,7 +269,7 @@ static sqlite3_stmt *walk_to_base(StewardCall *c, DeltaForm *f,
     RowKind eKind = delta_row_kind(sqlite3_column_value(pRow, ROW_FLAG));
     if (eKind == ROW_BASE) return pRow;
     if (eKind == ROW_BROKEN) return NULL;
-    if (++nDelta == 2) nMax = steward_setting_kept(c, zMaxDepth);
+    if (++nDelta == 2) nMax = delta_max_depth(c);
     if (nDelta > nMax) return NULL;
     keep_overlays(c, f, v, pRow, pRow == pLeaf);
     pRow = delta_seek_parent(c, f, v, pRow);
@@ -424,7 +428,7 @@ static void fold_kids(StewardCall *c, DeltaForm *f, const DeltaView *v,
 static sqlite3_stmt *fold(StewardCall *c, DeltaForm *f, const DeltaView *v,
                           sqlite3_stmt *pRow) {
   RowKind eKind = delta_row_kind(sqlite3_column_value(pRow, ROW_FLAG));
-  i64 nMax = steward_setting_kept(c, zMaxDepth);
+  i64 nMax = delta_max_depth(c);
   Stack stack = {0};
   if (eKind == ROW_BROKEN) return NULL;
   if (eKind == ROW_DELTA) {
@@ -485,23 +489,23 @@ sqlite3_value *delta_result(DeltaForm *f, sqlite3_stmt *pBase, int i) {
 
 /* Write the result: the base's row under the overlays that were kept.  iExact
 ** -1: there was no cut. */
-char *delta_row_json(StewardCall *c, DeltaForm *f, sqlite3_stmt *pBase,
-                     sqlite3_value *pSource, int iExact) {
-  sqlite3_str *pOut;
+void delta_row_json(StewardCall *c, DeltaForm *f, sqlite3_stmt *pBase,
+                    sqlite3_value *pSource, int iExact, StewardBuffer *pOut) {
   int i;
-  if (c->rc || pBase == NULL) return NULL;
-  pOut = sqlite3_str_new(c->db);
-  sqlite3_str_appendchar(pOut, 1, '{');
+  if (c->rc || pBase == NULL) return;
+  steward_buffer_add(c, pOut, "{", 1);
   for (i = 0; i < f->nColumn; i++) {
-    sqlite3_str_appendall(pOut, f->aColumn[i].zMember);
-    steward_json_value(c, pOut, delta_result(f, pBase, i));
-    sqlite3_str_appendchar(pOut, 1, ',');
+    const DeltaColumn *pColumn = &f->aColumn[i];
+    steward_buffer_add(c, pOut, pColumn->zMember, pColumn->nMember);
+    steward_buffer_json(c, pOut, delta_result(f, pBase, i));
+    steward_buffer_add(c, pOut, ",", 1);
   }
-  sqlite3_str_appendall(pOut, f->zSource);
-  steward_json_value(c, pOut, pSource);
-  if (iExact >= 0) sqlite3_str_appendf(pOut, ",\"exact\":%d", iExact);
-  sqlite3_str_appendchar(pOut, 1, '}');
-  return steward_str_finish(c, pOut);
+  steward_buffer_add(c, pOut, f->zSource, strlen(f->zSource));
+  steward_buffer_json(c, pOut, pSource);
+  if (iExact >= 0) {
+    steward_buffer_add(c, pOut, iExact ? ",\"exact\":1" : ",\"exact\":0", 10);
+  }
+  steward_buffer_add(c, pOut, "}", 1);
 }
 
 /*************************************************************************

@@ -43,7 +43,8 @@ static int (*const aRegister[])(Steward *) = {
     ttl_tables_register, /* rows that expire */
     store_register,
     store_tables_register, /* a key-value store */
-    delta_register,        /* overlays */
+    steward_feed_register,
+    delta_register, /* overlays */
     delta_define_register,
     delta_history_register,
     delta_write_register,

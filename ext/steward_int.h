@@ -318,6 +318,26 @@ int steward_form_stale(sqlite3_stmt *pStmt);
 void steward_forms_free(Steward *p);
 
 /*************************************************************************
+** Interface to code in feed.c: keys handed to a statement that runs
+*/
+typedef struct StewardFeed {
+  int bFull; /* there is a key that was not read yet */
+  enum { FEED_VALUE, FEED_INTEGER, FEED_BLOB, FEED_LONG } eType;
+  i64 iValue;
+  int nBlob;
+  unsigned char aBlob[32];
+  unsigned char *aLong;  /* owned */
+  sqlite3_value *pValue; /* owned */
+} StewardFeed;
+
+void steward_feed_put(StewardCall *c, StewardFeed *pFeed, sqlite3_value *pKey);
+void steward_feed_blob(StewardCall *c, StewardFeed *pFeed, unsigned char *aBlob,
+                       int nBlob);
+int steward_feed_bind(sqlite3_stmt *pStmt, int i, StewardFeed *pFeed);
+void steward_feed_clear(StewardFeed *pFeed);
+int steward_feed_register(Steward *p);
+
+/*************************************************************************
 ** Interface to code in args.c: arguments of verbs
 */
 int steward_is_integer(sqlite3_value *v, i64 *piValue /* OUT */);
@@ -336,6 +356,17 @@ char *steward_quote_value(StewardCall *c, sqlite3_value *v);
 /*************************************************************************
 ** Interface to code in json.c: SQL values as JSON, and BLOBs back
 */
+typedef struct StewardBuffer {
+  char *z; /* owned, without a NUL at the end */
+  size_t n, nAlloc;
+} StewardBuffer;
+
+void steward_buffer_reserve(StewardCall *c, StewardBuffer *p, size_t n);
+void steward_buffer_add(StewardCall *c, StewardBuffer *p, const char *z,
+                        size_t n);
+void steward_buffer_json(StewardCall *c, StewardBuffer *p, sqlite3_value *v);
+void steward_buffer_result(sqlite3_context *ctx, StewardBuffer *p);
+void steward_buffer_free(StewardBuffer *p);
 void steward_json_string(sqlite3_str *pOut, const char *z, int n);
 void steward_json_value(StewardCall *c, sqlite3_str *pOut, sqlite3_value *v);
 int steward_json_blob(StewardCall *c, const char *z, int n,

@@ -31,8 +31,8 @@ void stream_check_scope(StewardCall *c, const DeltaForm *f,
                         sqlite3_value *pScope);
 sqlite3_value *stream_arg_scope(StewardCall *c, sqlite3_value *v);
 i64 stream_arg_rows(StewardCall *c, sqlite3_value *v);
-char *stream_row_json(StewardCall *c, const DeltaForm *f, sqlite3_stmt *pRow,
-                      int iFrom);
+void stream_row_json(StewardCall *c, const DeltaForm *f, sqlite3_stmt *pRow,
+                     int iFrom, StewardBuffer *pOut);
 
 /* vtab/stream_changes.c */
 void stream_changes_rows(StewardCall *c, StewardRows *r, int nArg,

@@ -504,11 +504,11 @@ static void special_column(sqlite3_context *ctx, DeltaCursor *pCur, int i) {
 
 static void row_column(StewardCall *c, sqlite3_context *ctx,
                        DeltaCursor *pCur) {
-  char *z = delta_row_json(c, pCur->f, pCur->pBase,
-                           sqlite3_column_value(pCur->pScan, ROW_KEY), -1);
-  if (z == NULL) return;
-  sqlite3_result_text64(ctx, z, strlen(z), sqlite3_free, SQLITE_UTF8);
-  sqlite3_result_subtype(ctx, 'J');
+  StewardBuffer row = {0};
+  delta_row_json(c, pCur->f, pCur->pBase,
+                 sqlite3_column_value(pCur->pScan, ROW_KEY), -1, &row);
+  if (c->rc == SQLITE_OK) steward_buffer_result(ctx, &row);
+  steward_buffer_free(&row);
 }
 
 static int deltaColumn(sqlite3_vtab_cursor *pBase, sqlite3_context *ctx,

@@ -97,39 +97,43 @@ static void bind_page(StewardCall *c, const Page *p, const Place *pPlace,
   }
 }
 
-/* The cursor behind the row; caller frees. */
-static char *cursor_json(StewardCall *c, const Page *p, sqlite3_stmt *pRow,
-                         int iFlag) {
-  sqlite3_str *s = sqlite3_str_new(c->db);
-  sqlite3_str_appendf(s, "[%lld,%lld,%d,", p->iPosition, p->iSchema,
-                      p->bIndex ? iFlag : -1);
-  steward_json_value(
-      c, s, sqlite3_column_value(pRow, p->bIndex ? PAGE_TIME : PAGE_KEY));
-  sqlite3_str_appendf(s, ",%lld]",
-                      p->bIndex ? sqlite3_column_int64(pRow, PAGE_ROWID) : 0);
-  return steward_str_finish(c, s);
+/* The cursor behind the row. */
+static void cursor_json(StewardCall *c, const Page *p, sqlite3_stmt *pRow,
+                        int iFlag, StewardBuffer *pOut) {
+  char z[80];
+  sqlite3_snprintf(sizeof(z), z, "[%lld,%lld,%d,", p->iPosition, p->iSchema,
+                   p->bIndex ? iFlag : -1);
+  steward_buffer_add(c, pOut, z, strlen(z));
+  steward_buffer_json(
+      c, pOut, sqlite3_column_value(pRow, p->bIndex ? PAGE_TIME : PAGE_KEY));
+  sqlite3_snprintf(sizeof(z), z, ",%lld]",
+                   p->bIndex ? sqlite3_column_int64(pRow, PAGE_ROWID) : 0);
+  steward_buffer_add(c, pOut, z, strlen(z));
 }
 
 /* Add the rows of a statement; 1 when there are more than fit. */
 static int add_page(StewardCall *c, StewardRows *r, Page *p, sqlite3_stmt *pRow,
                     int iFlag) {
+  size_t nRow = 0;
   int bMore = 0;
   while (!bMore && steward_next(c, pRow)) {
-    char *zRow, *zCursor;
+    StewardBuffer row = {0}, cursor = {0};
     if (p->nRow == p->nMax) {
       bMore = 1;
       break;
     }
-    zRow = stream_row_json(c, p->f, pRow, PAGE_ROW);
-    zCursor = cursor_json(c, p, pRow, iFlag);
-    steward_row(c, r, p->iPosition < 0 ? "vtiivtni" : "vtiivtli",
-                sqlite3_column_value(pRow, PAGE_KEY), zRow,
+    steward_buffer_reserve(c, &row, nRow + 32);
+    stream_row_json(c, p->f, pRow, PAGE_ROW, &row);
+    nRow = row.n;
+    cursor_json(c, p, pRow, iFlag, &cursor);
+    steward_row(c, r, p->iPosition < 0 ? "vbiivbni" : "vbiivbli",
+                sqlite3_column_value(pRow, PAGE_KEY), &row,
                 sqlite3_column_int(pRow, PAGE_FLAG) == 1,
                 sqlite3_column_int(pRow, PAGE_PARENT),
-                sqlite3_column_value(pRow, PAGE_TIME), zCursor, p->iPosition,
+                sqlite3_column_value(pRow, PAGE_TIME), &cursor, p->iPosition,
                 0);
-    sqlite3_free(zRow);
-    sqlite3_free(zCursor);
+    steward_buffer_free(&row);
+    steward_buffer_free(&cursor);
     p->nRow++;
   }
   sqlite3_finalize(pRow);

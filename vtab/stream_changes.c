@@ -103,22 +103,22 @@ static void add_change(StewardCall *c, StewardRows *r, Changes *k,
   DeltaView view = {0};
   const char *zOp = steward_column(c, pMessage, 3);
   sqlite3_stmt *pRow = NULL;
-  char *zRow = NULL;
+  StewardBuffer row = {0};
   const char *zType = "deleted";
   if (strcmp(zOp, "delete")) {
     pRow = delta_seek(c, k->f, &view, DELTA_ALL,
                       sqlite3_column_value(pMessage, 1));
   }
   if (pRow && passes(&k->filter, pRow)) {
-    zRow = stream_row_json(c, k->f, pRow, 0);
+    stream_row_json(c, k->f, pRow, 0, &row);
     zType = strcmp(zOp, "insert") ? "updated" : "created";
   } else if (pRow && strcmp(zOp, "insert") == 0) {
     return; /* never was in the filter */
   }
-  steward_row(c, r, "lvttii", sqlite3_column_int64(pMessage, 0),
-              sqlite3_column_value(pMessage, 1), zType, zRow,
+  steward_row(c, r, "lvtbii", sqlite3_column_int64(pMessage, 0),
+              sqlite3_column_value(pMessage, 1), zType, &row,
               sqlite3_column_int(pMessage, 4), 0);
-  sqlite3_free(zRow);
+  steward_buffer_free(&row);
 }
 
 /* Does the message belong to the scope and the kinds that are asked for? */

@@ -109,16 +109,14 @@ i64 stream_arg_rows(StewardCall *c, sqlite3_value *v) {
                          : 100;
 }
 
-/* The row that pRow stands on as JSON; its columns begin at iFrom. */
-char *stream_row_json(StewardCall *c, const DeltaForm *f, sqlite3_stmt *pRow,
-                      int iFrom) {
-  sqlite3_str *p = sqlite3_str_new(c->db);
+/* Add the row that pRow stands on as JSON; its columns begin at iFrom. */
+void stream_row_json(StewardCall *c, const DeltaForm *f, sqlite3_stmt *pRow,
+                     int iFrom, StewardBuffer *pOut) {
   int i;
   for (i = 0; i < f->nAll; i++) {
-    sqlite3_str_appendchar(p, 1, i ? ',' : '{');
-    sqlite3_str_appendall(p, f->azMember[i]);
-    steward_json_value(c, p, sqlite3_column_value(pRow, iFrom + i));
+    steward_buffer_add(c, pOut, i ? "," : "{", 1);
+    steward_buffer_add(c, pOut, f->azMember[i], strlen(f->azMember[i]));
+    steward_buffer_json(c, pOut, sqlite3_column_value(pRow, iFrom + i));
   }
-  sqlite3_str_appendchar(p, 1, '}');
-  return steward_str_finish(c, p);
+  steward_buffer_add(c, pOut, "}", 1);
 }

@@ -7,6 +7,7 @@
 ** hex>"}, and so is a text that is not well-formed UTF-8, so that no byte is
 ** lost.  An infinite real is 9e999, which reads back as one.
 */
+#include <limits.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,55 +15,127 @@
 
 #include "steward_int.h"
 
-/* Append z[0..n), well-formed UTF-8, as a JSON string. */
-void steward_json_string(sqlite3_str *pOut, const char *z, int n) {
-  static const char zPlain[] = "\"\\\b\f\n\r\t", zShort[] = "\"\\bfnrt";
-  int i, iDone = 0;
-  sqlite3_str_appendchar(pOut, 1, '"');
-  for (i = 0; i < n; i++) {
-    unsigned char ch = (unsigned char)z[i];
-    const char *zFound;
-    if (ch >= 0x20 && ch != '"' && ch != '\\') continue;
-    sqlite3_str_append(pOut, z + iDone, i - iDone);
-    iDone = i + 1;
-    zFound = ch ? strchr(zPlain, ch) : NULL;
-    if (zFound) {
-      sqlite3_str_appendf(pOut, "\\%c", zShort[zFound - zPlain]);
-    } else {
-      sqlite3_str_appendf(pOut, "\\u%04x", ch);
-    }
+static const char zTooBig[] = "the result is larger than a value may be";
+
+/*************************************************************************
+** Buffers: what sqlite3_str does, for many small pieces
+*/
+
+/* Room for n more bytes; 0 when the call has failed. */
+static int room(StewardCall *c, StewardBuffer *p, size_t n) {
+  size_t nAlloc = p->nAlloc ? p->nAlloc : 256;
+  char *zNew;
+  if (c->rc) return 0;
+  if (p->n + n <= p->nAlloc) return 1;
+  while (nAlloc < p->n + n) nAlloc *= 2;
+  zNew = sqlite3_realloc64(p->z, nAlloc);
+  if (zNew == NULL) {
+    steward_fail_nomem(c);
+    return 0;
   }
-  sqlite3_str_append(pOut, z + iDone, n - iDone);
-  sqlite3_str_appendchar(pOut, 1, '"');
+  p->z = zNew;
+  p->nAlloc = nAlloc;
+  return 1;
 }
 
-static void append_blob(sqlite3_str *pOut, const unsigned char *a, int n) {
+void steward_buffer_reserve(StewardCall *c, StewardBuffer *p, size_t n) {
+  room(c, p, n);
+}
+
+void steward_buffer_add(StewardCall *c, StewardBuffer *p, const char *z,
+                        size_t n) {
+  if (!room(c, p, n)) return;
+  memcpy(p->z + p->n, z, n);
+  p->n += n;
+}
+
+void steward_buffer_free(StewardBuffer *p) {
+  sqlite3_free(p->z);
+  memset(p, 0, sizeof(*p));
+}
+
+/* Make it the function's result, as JSON, and empty the buffer. */
+void steward_buffer_result(sqlite3_context *ctx, StewardBuffer *p) {
+  sqlite3_result_text64(ctx, p->z, p->n, sqlite3_free, SQLITE_UTF8);
+  sqlite3_result_subtype(ctx, 'J');
+  memset(p, 0, sizeof(*p));
+}
+
+/*************************************************************************
+** Values
+*/
+
+/* What stands for a byte within a JSON string; its length. */
+static size_t escape(unsigned char ch, char *zOut /* OUT, 6 bytes */) {
+  static const char zPlain[] = "\"\\\b\f\n\r\t", zShort[] = "\"\\bfnrt";
+  static const char zHex[] = "0123456789abcdef";
+  const char *zFound = ch ? strchr(zPlain, ch) : NULL;
+  zOut[0] = '\\';
+  if (zFound) {
+    zOut[1] = zShort[zFound - zPlain];
+    return 2;
+  }
+  memcpy(zOut + 1, "u00", 3);
+  zOut[4] = zHex[ch >> 4];
+  zOut[5] = zHex[ch & 15];
+  return 6;
+}
+
+/* Append z[0..n), well-formed UTF-8, as a JSON string. */
+static void add_string(StewardCall *c, StewardBuffer *p, const char *z,
+                       size_t n) {
+  size_t i, iDone = 0;
+  if (!room(c, p, n + 2)) return;
+  p->z[p->n++] = '"';
+  for (i = 0; i < n; i++) {
+    unsigned char ch = (unsigned char)z[i];
+    char zEscape[6];
+    if (ch >= 0x20 && ch != '"' && ch != '\\') continue;
+    steward_buffer_add(c, p, z + iDone, i - iDone);
+    steward_buffer_add(c, p, zEscape, escape(ch, zEscape));
+    iDone = i + 1;
+  }
+  steward_buffer_add(c, p, z + iDone, n - iDone);
+  steward_buffer_add(c, p, "\"", 1);
+}
+
+static void add_blob(StewardCall *c, StewardBuffer *p, const unsigned char *a,
+                     int n) {
   static const char zHex[] = "0123456789abcdef";
   int i;
-  sqlite3_str_appendall(pOut, "{\"$blob\":\"");
-  for (i = 0; i < n;) {
-    char aPart[256];
-    int nPart = 0;
-    for (; i < n && nPart < (int)sizeof(aPart); i++) {
-      aPart[nPart++] = zHex[a[i] >> 4];
-      aPart[nPart++] = zHex[a[i] & 15];
-    }
-    sqlite3_str_append(pOut, aPart, nPart);
+  steward_buffer_add(c, p, "{\"$blob\":\"", 10);
+  if (!room(c, p, 2 * (size_t)n + 2)) return;
+  for (i = 0; i < n; i++) {
+    p->z[p->n++] = zHex[a[i] >> 4];
+    p->z[p->n++] = zHex[a[i] & 15];
   }
-  sqlite3_str_append(pOut, "\"}", 2);
+  steward_buffer_add(c, p, "\"}", 2);
+}
+
+static void add_integer(StewardCall *c, StewardBuffer *p, i64 i) {
+  char z[24];
+  size_t k = sizeof(z);
+  uint64_t u = i < 0 ? 0 - (uint64_t)i : (uint64_t)i;
+  do {
+    z[--k] = (char)('0' + u % 10);
+    u /= 10;
+  } while (u);
+  if (i < 0) z[--k] = '-';
+  steward_buffer_add(c, p, z + k, sizeof(z) - k);
 }
 
 /* C's own conversions round correctly, but write the locale's decimal point:
 ** whatever is no digit, sign or exponent becomes a point. */
-static void append_real(sqlite3_str *pOut, double r) {
+static void add_real(StewardCall *c, StewardBuffer *p, double r) {
   char zNumber[48];
   int i, nDigits, bPlain = 1, bInPoint = 0;
   if (isinf(r)) {
-    sqlite3_str_appendall(pOut, r < 0 ? "-9e999" : "9e999");
+    steward_buffer_add(c, p, r < 0 ? "-9e999" : "9e999", r < 0 ? 6 : 5);
     return;
   }
   if (r > -1e15 && r < 1e15 && (double)(i64)r == r && !(r == 0 && signbit(r))) {
-    sqlite3_str_appendf(pOut, "%lld.0", (i64)r);
+    add_integer(c, p, (i64)r);
+    steward_buffer_add(c, p, ".0", 2);
     return;
   }
   for (nDigits = 15; nDigits <= 17; nDigits++) {
@@ -72,34 +145,32 @@ static void append_real(sqlite3_str *pOut, double r) {
   for (i = 0; zNumber[i]; i++) {
     char ch = zNumber[i];
     if ((ch >= '0' && ch <= '9') || ch == '-' || ch == '+' || ch == 'e') {
-      sqlite3_str_appendchar(pOut, 1, ch);
+      steward_buffer_add(c, p, &ch, 1);
       if (ch == 'e') bPlain = 0;
       bInPoint = 0;
     } else {
-      if (!bInPoint) sqlite3_str_appendchar(pOut, 1, '.');
+      if (!bInPoint) steward_buffer_add(c, p, ".", 1);
       bInPoint = 1;
       bPlain = 0;
     }
   }
-  if (bPlain) sqlite3_str_append(pOut, ".0", 2);
+  if (bPlain) steward_buffer_add(c, p, ".0", 2);
 }
 
 /* Append any value. */
-void steward_json_value(StewardCall *c, sqlite3_str *pOut, sqlite3_value *v) {
+void steward_buffer_json(StewardCall *c, StewardBuffer *p, sqlite3_value *v) {
   const unsigned char *z;
   int n;
   if (c->rc) return;
   switch (sqlite3_value_type(v)) {
-  case SQLITE_NULL: sqlite3_str_append(pOut, "null", 4); break;
-  case SQLITE_INTEGER:
-    sqlite3_str_appendf(pOut, "%lld", sqlite3_value_int64(v));
-    break;
-  case SQLITE_FLOAT: append_real(pOut, sqlite3_value_double(v)); break;
+  case SQLITE_NULL: steward_buffer_add(c, p, "null", 4); break;
+  case SQLITE_INTEGER: add_integer(c, p, sqlite3_value_int64(v)); break;
+  case SQLITE_FLOAT: add_real(c, p, sqlite3_value_double(v)); break;
   case SQLITE_BLOB:
     z = sqlite3_value_blob(v);
     n = sqlite3_value_bytes(v);
     if (z == NULL && n > 0) steward_fail_nomem(c);
-    if (c->rc == SQLITE_OK) append_blob(pOut, z, n);
+    if (c->rc == SQLITE_OK) add_blob(c, p, z, n);
     break;
   default:
     z = sqlite3_value_text(v);
@@ -107,11 +178,39 @@ void steward_json_value(StewardCall *c, sqlite3_str *pOut, sqlite3_value *v) {
     if (z == NULL) {
       steward_fail_nomem(c);
     } else if (steward_utf8_ok(z, n)) {
-      steward_json_string(pOut, (const char *)z, n);
+      add_string(c, p, (const char *)z, (size_t)n);
     } else {
-      append_blob(pOut, z, n);
+      add_blob(c, p, z, n);
     }
   }
+}
+
+/* The same to the end of a sqlite3_str. */
+void steward_json_value(StewardCall *c, sqlite3_str *pOut, sqlite3_value *v) {
+  StewardBuffer buffer = {0};
+  steward_buffer_json(c, &buffer, v);
+  if (buffer.n > INT_MAX) {
+    steward_fail_rc(c, SQLITE_TOOBIG, "%s", zTooBig);
+  } else if (c->rc == SQLITE_OK) {
+    sqlite3_str_append(pOut, buffer.z, (int)buffer.n);
+  }
+  steward_buffer_free(&buffer);
+}
+
+/* Append z[0..n), well-formed UTF-8, as a JSON string. */
+void steward_json_string(sqlite3_str *pOut, const char *z, int n) {
+  int i, iDone = 0;
+  sqlite3_str_appendchar(pOut, 1, '"');
+  for (i = 0; i < n; i++) {
+    unsigned char ch = (unsigned char)z[i];
+    char zEscape[6];
+    if (ch >= 0x20 && ch != '"' && ch != '\\') continue;
+    sqlite3_str_append(pOut, z + iDone, i - iDone);
+    sqlite3_str_append(pOut, zEscape, (int)escape(ch, zEscape));
+    iDone = i + 1;
+  }
+  sqlite3_str_append(pOut, z + iDone, n - iDone);
+  sqlite3_str_appendchar(pOut, 1, '"');
 }
 
 static int hex_digit(char ch) {
@@ -173,7 +272,7 @@ char *steward_str_finish(StewardCall *c, sqlite3_str *pOut) {
   char *z = sqlite3_str_finish(pOut);
   if (z == NULL && rc == SQLITE_OK) z = sqlite3_mprintf("%s", ""); /* empty */
   if (c->rc == SQLITE_OK && rc == SQLITE_TOOBIG) {
-    steward_fail_rc(c, rc, "the result is larger than a value may be");
+    steward_fail_rc(c, rc, "%s", zTooBig);
   } else if (c->rc == SQLITE_OK && (rc || z == NULL)) {
     steward_fail_nomem(c);
   }

@@ -30,7 +30,7 @@
 */
 typedef struct Cell {
   int eType; /* SQLITE_INTEGER ... */
-  i64 i;
+  i64 i;     /* of a text its length */
   double r;
   char *z;          /* owned */
   sqlite3_value *v; /* owned; a value of any type */
@@ -84,8 +84,31 @@ static void cell_keep(StewardCall *c, Cell *pCell, sqlite3_value *v) {
   }
 }
 
+/* Keep a copy of a text. */
+static void cell_text(StewardCall *c, Cell *pCell, const char *z) {
+  size_t n = strlen(z);
+  pCell->z = sqlite3_malloc64(n + 1);
+  if (pCell->z == NULL) {
+    steward_fail_nomem(c);
+    return;
+  }
+  memcpy(pCell->z, z, n);
+  pCell->i = (i64)n;
+  pCell->eType = SQLITE_TEXT;
+}
+
+/* Take over what a buffer holds; an empty one is NULL. */
+static void cell_buffer(Cell *pCell, StewardBuffer *p) {
+  if (p->n == 0) return;
+  pCell->z = p->z;
+  pCell->i = (i64)p->n;
+  pCell->eType = SQLITE_TEXT;
+  memset(p, 0, sizeof(*p));
+}
+
 /* Add a row: zFmt has a letter per column: i int, l i64, d double, t text
-** (copied; NULL allowed), v value (copied), n NULL.  Missing columns: NULL. */
+** (copied; NULL allowed), b buffer (emptied), v value (copied), n NULL.
+** Missing columns: NULL. */
 void steward_row(StewardCall *c, StewardRows *r, const char *zFmt, ...) {
   va_list ap;
   Cell *aCell;
@@ -109,8 +132,9 @@ void steward_row(StewardCall *c, StewardRows *r, const char *zFmt, ...) {
       pCell->r = va_arg(ap, double);
     } else if (zFmt[i] == 't') {
       const char *z = va_arg(ap, const char *);
-      if (z) pCell->z = steward_mprintf(c, "%s", z);
-      if (pCell->z) pCell->eType = SQLITE_TEXT;
+      if (z) cell_text(c, pCell, z);
+    } else if (zFmt[i] == 'b') {
+      cell_buffer(pCell, va_arg(ap, StewardBuffer *));
     } else if (zFmt[i] == 'v') {
       cell_keep(c, pCell, va_arg(ap, sqlite3_value *));
     }
@@ -189,7 +213,8 @@ static void cell_result(sqlite3_context *ctx, const Cell *pCell) {
   } else if (pCell->eType == SQLITE_FLOAT) {
     sqlite3_result_double(ctx, pCell->r);
   } else if (pCell->eType == SQLITE_TEXT) {
-    sqlite3_result_text(ctx, pCell->z, -1, SQLITE_TRANSIENT);
+    sqlite3_result_text64(ctx, pCell->z, (sqlite3_uint64)pCell->i,
+                          SQLITE_TRANSIENT, SQLITE_UTF8);
   }
 }
 
