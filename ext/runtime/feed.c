@@ -6,9 +6,10 @@
 ** than finding the row.  With the table steward_feed it is one statement:
 **
 **     SELECT .. FROM steward_feed(?1) AS f
-**      CROSS JOIN t ON t."key" = +f.id            steward_feed_bind(pStmt, 1, p)
+**      CROSS JOIN t ON t."key" = +f.id
 **
-** Each time before it is stepped, its reader puts the next key into the
+** Bind ?1 by steward_feed_bind().  Each time before it is stepped, its reader
+** puts the next key into the
 ** StewardFeed, and the step brings that row.  A step without a new key, or with
 ** one that no row has, ends it.
 */
