@@ -156,17 +156,21 @@ i64 steward_setting_stored(StewardCall *c, const StewardSetting *pSetting) {
   return iValue;
 }
 
-/* The same, but refused when somebody stored what is out of range. */
+/* Somebody may have stored what is out of range. */
+void steward_setting_check(StewardCall *c, const StewardSetting *pSetting,
+                           i64 iValue) {
+  if (c->rc || (iValue >= pSetting->iMin && iValue <= pSetting->iMax)) return;
+  steward_fail(c, STEWARD_INVALID_ARGUMENT,
+               "setting %s is %lld in steward_config, which is outside "
+               "%lld..%lld: SELECT steward_setting('%s', %lld)",
+               pSetting->zName, iValue, pSetting->iMin, pSetting->iMax,
+               pSetting->zName, pSetting->iDefault);
+}
+
+/* The same as steward_setting_stored(), but refused then. */
 i64 steward_setting_value(StewardCall *c, const StewardSetting *pSetting) {
   i64 iValue = steward_setting_stored(c, pSetting);
-  if (c->rc == SQLITE_OK && pSetting &&
-      (iValue < pSetting->iMin || iValue > pSetting->iMax)) {
-    steward_fail(c, STEWARD_INVALID_ARGUMENT,
-                 "setting %s is %lld in steward_config, which is outside "
-                 "%lld..%lld: SELECT steward_setting('%s', %lld)",
-                 pSetting->zName, iValue, pSetting->iMin, pSetting->iMax,
-                 pSetting->zName, pSetting->iDefault);
-  }
+  if (pSetting) steward_setting_check(c, pSetting, iValue);
   return iValue;
 }
 

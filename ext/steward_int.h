@@ -575,6 +575,8 @@ const StewardSetting *steward_setting_at(int i);
 int steward_setting_index(const char *zName);
 i64 steward_setting_stored(StewardCall *c, const StewardSetting *pSetting);
 i64 steward_setting_value(StewardCall *c, const StewardSetting *pSetting);
+void steward_setting_check(StewardCall *c, const StewardSetting *pSetting,
+                           i64 iValue);
 i64 steward_setting_int(StewardCall *c, const char *zName);
 i64 steward_setting_kept(StewardCall *c, const char *zName);
 

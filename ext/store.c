@@ -14,8 +14,9 @@
 ** storage, for plain SQL, too.  A revision never comes again for a key: a new
 ** record begins above the highest one that the install has removed.
 **
-** A put reads what it must know in one statement (store_look), decides, and
-** writes with one: so it is atomic everywhere, also in triggers.  Reads never
+** A put reads what it must know (store_look, and store_room where more is to be
+** kept), decides, and writes with one statement: so it is atomic everywhere,
+** also in triggers.  Reads never
 ** return an expired record and never write.  Expired ones are removed before
 ** every 16th put of a connection, 32 at a time, and by ttl_sweep().
 */
@@ -26,35 +27,40 @@
 /* 256 characters, which is what a key may have, of 4 bytes. */
 #define NAME_MAX_BYTES 1024
 
+/* Bytes of {}: no metadata. */
+#define NO_META 2
+
 /* The columns of store_look. */
 enum {
   LOOK_ROWID,
   LOOK_REVISION,
   LOOK_SIZE,
+  LOOK_META_SIZE,
   LOOK_EXPIRES,
-  LOOK_KEYS,
-  LOOK_BYTES,
-  LOOK_NAMESPACES,
-  LOOK_LAST_REVISION,
   LOOK_LIMITS,
-  LOOK_CONFIGURED,
+  LOOK_OWN_LIMITS,
   LOOK_SCHEMA
 };
+
+/* The columns of store_room. */
+enum { ROOM_KEYS, ROOM_BYTES, ROOM_NAMESPACES, ROOM_LAST_REVISION };
 
 /* What was found before a write. */
 typedef struct Look {
   i64 iRowid;
   i64 iRevision;
   i64 nSize;
-  i64 iExpires;            /* 0: never */
-  int bThere;              /* a record, expired or not */
-  int bLive;               /* not expired */
+  i64 nMetaSize;
+  i64 iExpires; /* 0: never */
+  int bThere;   /* a record, expired or not */
+  int bLive;    /* not expired */
+  int bSchema;  /* the namespace has an active schema */
+  i64 aLimit[STORE_LIMIT_COUNT];
+  i64 iNow;
+  /* of store_room, only where they are asked for */
   i64 nKeys;               /* of the namespace, stored */
   i64 nBytes, nNamespaces; /* of the install, stored */
   i64 iLastRevision;
-  int bSchema; /* the namespace has an active schema */
-  i64 aLimit[STORE_LIMIT_COUNT];
-  i64 iNow;
 } Look;
 
 /*************************************************************************
@@ -172,25 +178,18 @@ static i64 characters(const char *z) {
 */
 
 static void look_row(StewardCall *c, sqlite3_stmt *pRow, Look *p) {
-  const char *zLimits = NULL;
+  const char *zLimits = store_text(c, pRow, LOOK_LIMITS);
   p->iRowid = sqlite3_column_int64(pRow, LOOK_ROWID);
   p->iRevision = sqlite3_column_int64(pRow, LOOK_REVISION);
   p->nSize = sqlite3_column_int64(pRow, LOOK_SIZE);
+  p->nMetaSize = sqlite3_column_int64(pRow, LOOK_META_SIZE);
   p->iExpires = sqlite3_column_int64(pRow, LOOK_EXPIRES);
-  p->nKeys = sqlite3_column_int64(pRow, LOOK_KEYS);
-  p->nBytes = sqlite3_column_int64(pRow, LOOK_BYTES);
-  p->nNamespaces = sqlite3_column_int64(pRow, LOOK_NAMESPACES);
-  p->iLastRevision = sqlite3_column_int64(pRow, LOOK_LAST_REVISION);
   p->bSchema = sqlite3_column_int(pRow, LOOK_SCHEMA);
   p->bThere = sqlite3_column_type(pRow, LOOK_REVISION) != SQLITE_NULL;
   p->bLive =
       p->bThere && (sqlite3_column_type(pRow, LOOK_EXPIRES) == SQLITE_NULL ||
                     p->iExpires > p->iNow);
-  if (sqlite3_column_type(pRow, LOOK_LIMITS) != SQLITE_NULL) {
-    zLimits = steward_column(c, pRow, LOOK_LIMITS);
-  }
-  store_limits(c, sqlite3_column_int(pRow, LOOK_CONFIGURED), zLimits,
-               p->aLimit);
+  store_limits(c, zLimits, store_text(c, pRow, LOOK_OWN_LIMITS), p->aLimit);
 }
 
 /* What is there, and the rules of names. */
@@ -200,8 +199,25 @@ static void look(StewardCall *c, const StoreKey *k, Look *p /* OUT */) {
   p->iNow = steward_now(c->p);
   pRow = steward_query(c, SQL_store_look, "tttt", k->zTenant, k->zInstall,
                        k->zNamespace, k->zKey);
-  if (steward_next(c, pRow)) look_row(c, pRow, p);
+  if (steward_next(c, pRow)) {
+    look_row(c, pRow, p);
+  } else if (c->rc == SQLITE_OK) {
+    store_fail_rules(c);
+  }
   steward_give(c, SQL_store_look, pRow);
+}
+
+/* How much room there is, for a record that is new or becomes larger. */
+static void look_room(StewardCall *c, const StoreKey *k, Look *p) {
+  sqlite3_stmt *pRow = steward_query(c, SQL_store_room, "ttt", k->zTenant,
+                                     k->zInstall, k->zNamespace);
+  if (steward_next(c, pRow)) {
+    p->nKeys = sqlite3_column_int64(pRow, ROOM_KEYS);
+    p->nBytes = sqlite3_column_int64(pRow, ROOM_BYTES);
+    p->nNamespaces = sqlite3_column_int64(pRow, ROOM_NAMESPACES);
+    p->iLastRevision = sqlite3_column_int64(pRow, ROOM_LAST_REVISION);
+  }
+  steward_give(c, SQL_store_room, pRow);
 }
 
 /* "N characters", for names that are too long. */
@@ -282,15 +298,17 @@ static void fail_quota(StewardCall *c, const StoreKey *k, const char *zWhat,
 
 /* The quotas.  What is stored is looked at first; only when that is too much,
 ** what of it has expired is counted and taken off. */
-static void check_quota(StewardCall *c, const StoreKey *k, const Look *p,
-                        i64 nNew) {
-  i64 nBytes = p->nBytes - p->nSize + nNew, nKeys = p->nKeys + !p->bLive;
-  i64 nNamespaces = p->nNamespaces + (p->nKeys == 0);
+static void check_quota(StewardCall *c, const StoreKey *k, Look *p, i64 nNew) {
+  i64 nBytes, nKeys, nNamespaces;
   const i64 *aLimit = p->aLimit;
   sqlite3_stmt *pRow;
-  if (c->rc) return;
+  if (c->rc || (p->bLive && nNew <= p->nSize)) return;
+  look_room(c, k, p);
+  nBytes = p->nBytes - p->nSize + nNew;
+  nKeys = p->nKeys + !p->bLive;
+  nNamespaces = p->nNamespaces + (p->nKeys == 0);
   if (p->bThere && !p->bLive) nKeys--; /* it is among them */
-  if ((nBytes <= aLimit[STORE_MAX_BYTES] || (p->bLive && nNew <= p->nSize)) &&
+  if (nBytes <= aLimit[STORE_MAX_BYTES] &&
       (p->bLive || (nKeys <= aLimit[STORE_MAX_KEYS] &&
                     nNamespaces <= aLimit[STORE_MAX_NAMESPACES]))) {
     return;
@@ -313,8 +331,7 @@ static void check_quota(StewardCall *c, const StoreKey *k, const Look *p,
     char *zWhat = steward_mprintf(c, "keys in namespace '%s'", k->zNamespace);
     fail_quota(c, k, zWhat, STORE_MAX_KEYS, aLimit[STORE_MAX_KEYS], nKeys);
     sqlite3_free(zWhat);
-  } else if (nBytes > aLimit[STORE_MAX_BYTES] &&
-             !(p->bLive && nNew <= p->nSize)) {
+  } else if (nBytes > aLimit[STORE_MAX_BYTES]) {
     fail_quota(c, k, "bytes", STORE_MAX_BYTES, aLimit[STORE_MAX_BYTES], nBytes);
   }
 }
@@ -397,7 +414,8 @@ static i64 write_record(StewardCall *c, const StoreKey *k, const Look *p,
                 k->zTenant, k->zInstall, k->zNamespace, k->zKey, iRevision,
                 pValue->zText, pMeta->zText, pValue->nText, pMeta->nText,
                 iExpires ? iExpires : p->iNow, p->iNow);
-  } else if (iExpires || p->iExpires) {
+  } else if (iExpires || p->iExpires || p->nMetaSize != NO_META ||
+             pMeta->nText != NO_META) {
     steward_run(c, SQL_store_replace,
                 iExpires ? (p->bLive ? "llttiilln" : "llttiilll")
                          : (p->bLive ? "llttiilnn" : "llttiilnl"),
@@ -405,9 +423,8 @@ static i64 write_record(StewardCall *c, const StoreKey *k, const Look *p,
                 pValue->nText, pMeta->nText, p->iNow,
                 iExpires ? iExpires : p->iNow, p->iNow);
   } else {
-    steward_run(c, SQL_store_update, "llttiil", p->iRowid, iRevision,
-                pValue->zText, pMeta->zText, pValue->nText, pMeta->nText,
-                p->iNow);
+    steward_run(c, SQL_store_update, "lltil", p->iRowid, iRevision,
+                pValue->zText, pValue->nText, p->iNow);
   }
   return iRevision;
 }

@@ -171,13 +171,7 @@ static void put_item(StewardCall *c, StoreKey *k, const StewardJson *t,
 }
 
 /* The limits of one call. */
-static void check_bulk(StewardCall *c, const StoreKey *k,
-                       const StewardJson *t) {
-  i64 aLimit[STORE_LIMIT_COUNT], nItem = t->aNode[0].nChild;
-  char *zLimits =
-      steward_text(c, SQL_store_limit_get, "tt", k->zTenant, k->zInstall);
-  store_limits(c, 1, zLimits, aLimit);
-  sqlite3_free(zLimits);
+static void check_bulk(StewardCall *c, const i64 *aLimit, i64 nItem) {
   if (c->rc) return;
   if (nItem == 0) {
     steward_fail(c, STEWARD_VALIDATION_FAILED,
@@ -192,14 +186,10 @@ static void check_bulk(StewardCall *c, const StoreKey *k,
 }
 
 /* The bytes of all values and metadata together. */
-static void check_payload(StewardCall *c, const StoreKey *k,
+static void check_payload(StewardCall *c, const i64 *aLimit,
                           const StewardJson *t, const Item *aItem, int nItem) {
-  i64 aLimit[STORE_LIMIT_COUNT], nBytes = 0;
-  char *zLimits =
-      steward_text(c, SQL_store_limit_get, "tt", k->zTenant, k->zInstall);
+  i64 nBytes = 0;
   int i;
-  store_limits(c, 1, zLimits, aLimit);
-  sqlite3_free(zLimits);
   for (i = 0; i < nItem && c->rc == SQLITE_OK; i++) {
     int iMeta = aItem[i].aNode[ITEM_METADATA];
     nBytes += t->aNode[aItem[i].aNode[ITEM_VALUE]].nText;
@@ -225,7 +215,8 @@ static void check_twice(StewardCall *c, const Item *aItem, int iItem) {
 }
 
 /* Read all items, then put them. */
-static void put_items(StewardCall *c, StoreKey *k, const StewardJson *t) {
+static void put_items(StewardCall *c, StoreKey *k, const i64 *aLimit,
+                      const StewardJson *t) {
   int nItem = t->aNode[0].nChild, i, iNode = 1;
   Item *aItem = sqlite3_malloc64(sizeof(Item) * (size_t)(nItem + 1));
   if (aItem == NULL) {
@@ -239,7 +230,7 @@ static void put_items(StewardCall *c, StoreKey *k, const StewardJson *t) {
     if (c->rc) name_item(c, i + 1, aItem[i].zKey);
     iNode = t->aNode[iNode].iEnd;
   }
-  if (c->rc == SQLITE_OK) check_payload(c, k, t, aItem, nItem);
+  if (c->rc == SQLITE_OK) check_payload(c, aLimit, t, aItem, nItem);
   for (i = 0; i < nItem && c->rc == SQLITE_OK; i++) {
     put_item(c, k, t, &aItem[i]);
     if (c->rc) name_item(c, i + 1, aItem[i].zKey);
@@ -293,10 +284,12 @@ static void store_bulk_put(sqlite3_context *ctx, int argc,
   steward_open(&c, ctx, "store_bulk_put", "storage", STEWARD_WRITE);
   i = store_scope(&c, argc, argv, 2, 2, &k);
   read_items(&c, argv[i], &items);
-  if (c.rc == SQLITE_OK) check_bulk(&c, &k, &items);
   if (c.rc == SQLITE_OK) {
+    i64 aLimit[STORE_LIMIT_COUNT];
     nItem = items.aNode[0].nChild;
-    put_items(&c, &k, &items);
+    store_limits_of(&c, &k, aLimit);
+    check_bulk(&c, aLimit, nItem);
+    if (c.rc == SQLITE_OK) put_items(&c, &k, aLimit, &items);
   }
   steward_json_free(&items);
   if (steward_close(&c) == SQLITE_OK) sqlite3_result_int(ctx, nItem);

@@ -63,8 +63,11 @@ void store_schema_check(StewardCall *c, const StoreKey *k, i64 iVersion,
 int store_schema_register(Steward *p);
 
 /* store_limit.c */
-void store_limits(StewardCall *c, int bConfigured, const char *zLimits,
+void store_limits(StewardCall *c, const char *zDatabase, const char *zOwn,
                   i64 *aLimit /* OUT */);
+void store_limits_of(StewardCall *c, const StoreKey *k, i64 *aLimit /* OUT */);
+const char *store_text(StewardCall *c, sqlite3_stmt *pRow, int iCol);
+void store_fail_rules(StewardCall *c);
 const char *store_limit_name(StoreLimit eLimit);
 int store_limits_register(Steward *p);
 

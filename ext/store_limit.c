@@ -5,6 +5,7 @@
 **     SELECT steward_setting('store_max_keys', 100);
 **     SELECT store_limit('acme', 'crm', 'store_max_keys', 20000);
 */
+#include <stdlib.h>
 #include <string.h>
 
 #include "store_int.h"
@@ -53,17 +54,63 @@ static void own_limits(StewardCall *c, const char *zLimits, i64 *aLimit) {
   steward_json_free(&json);
 }
 
-/* The limits that hold for an install.  bConfigured: the database has some of
-** its own; zLimits: those of the install, or NULL. */
-void store_limits(StewardCall *c, int bConfigured, const char *zLimits,
+/* Take those that the database has otherwise than by default: words
+** "name=value".  Settings of the store that are no limits are passed over. */
+static void database_limits(StewardCall *c, const char *z,
+                            const StewardSetting *pFirst, i64 *aLimit) {
+  while (*z && c->rc == SQLITE_OK) {
+    const char *zEnd = strchr(z, '=');
+    size_t n = zEnd ? (size_t)(zEnd - z) : strlen(z);
+    int i;
+    for (i = 0; i < STORE_LIMIT_COUNT; i++) {
+      const StewardSetting *s = &pFirst[i];
+      if (zEnd == NULL || strncmp(s->zName, z, n) || s->zName[n]) continue;
+      aLimit[i] = strtoll(zEnd + 1, NULL, 10);
+      steward_setting_check(c, s, aLimit[i]);
+    }
+    z += n;
+    while (*z && *z++ != ' ') {
+    }
+  }
+}
+
+/* The limits that hold for an install: zDatabase, those of the database, and
+** zOwn, its own, as steward_store_rules and steward_store_installs have them;
+** either may be NULL. */
+void store_limits(StewardCall *c, const char *zDatabase, const char *zOwn,
                   i64 *aLimit /* OUT */) {
   const StewardSetting *pFirst = limit_setting((StoreLimit)0);
   int i;
-  for (i = 0; i < STORE_LIMIT_COUNT; i++) {
-    aLimit[i] =
-        bConfigured ? steward_setting_value(c, &pFirst[i]) : pFirst[i].iDefault;
+  for (i = 0; i < STORE_LIMIT_COUNT; i++) aLimit[i] = pFirst[i].iDefault;
+  if (zDatabase) database_limits(c, zDatabase, pFirst, aLimit);
+  if (zOwn) own_limits(c, zOwn, aLimit);
+}
+
+/* Column iCol of a row, which may be NULL. */
+const char *store_text(StewardCall *c, sqlite3_stmt *pRow, int iCol) {
+  if (sqlite3_column_type(pRow, iCol) == SQLITE_NULL) return NULL;
+  return steward_column(c, pRow, iCol);
+}
+
+/* The row of rules has gone. */
+void store_fail_rules(StewardCall *c) {
+  steward_fail(c, STEWARD_NOT_INSTALLED,
+               "the row of table steward_store_rules is missing: SELECT "
+               "store_verify('repair')");
+}
+
+/* The same, read for an install. */
+void store_limits_of(StewardCall *c, const StoreKey *k, i64 *aLimit /* OUT */) {
+  sqlite3_stmt *pRow =
+      steward_query(c, SQL_store_limit_get, "tt", k->zTenant, k->zInstall);
+  memset(aLimit, 0, sizeof(i64) * STORE_LIMIT_COUNT);
+  if (steward_next(c, pRow)) {
+    const char *zDatabase = store_text(c, pRow, 0);
+    store_limits(c, zDatabase, store_text(c, pRow, 1), aLimit);
+  } else if (c->rc == SQLITE_OK) {
+    store_fail_rules(c);
   }
-  if (zLimits) own_limits(c, zLimits, aLimit);
+  steward_give(c, SQL_store_limit_get, pRow);
 }
 
 /* store_limit(tenant TEXT, install TEXT, name TEXT [, value])
@@ -92,11 +139,8 @@ static void store_limit(sqlite3_context *ctx, int argc, sqlite3_value **argv) {
   zName = steward_arg_text(&c, argv[2], "name", 100);
   i = c.rc ? -1 : find_limit(&c, zName);
   if (i >= 0 && !bSet) {
-    char *zLimits =
-        steward_text(&c, SQL_store_limit_get, "tt", k.zTenant, k.zInstall);
-    store_limits(&c, 1, zLimits, aLimit);
+    store_limits_of(&c, &k, aLimit);
     iValue = aLimit[i];
-    sqlite3_free(zLimits);
   } else if (i >= 0 && sqlite3_value_type(argv[3]) == SQLITE_NULL) {
     steward_run(&c, SQL_store_limit_set, "tttn", k.zTenant, k.zInstall, zName);
   } else if (i >= 0) {

@@ -36,7 +36,8 @@ static void store_bytes(sqlite3_context *ctx, int argc, sqlite3_value **argv) {
 /* store_verify(['repair']) -> INTEGER, what is wrong    directonly
 ** How many records have sizes that are not those of their minified JSON, and
 ** how many installs and namespaces have numbers that are not those of their
-** records; 0 when all is well.  With 'repair' they are set right, and the
+** records, and 1 more when steward_store_rules is not what settings, limits and
+** schemas say; 0 when all is well.  With 'repair' they are set right, and the
 ** result is how many were wrong.  Reads every record.
 ** Set: storage
 ** Errors: "INVALID_ARGUMENT: store_verify: the argument must be 'repair', got

@@ -11,35 +11,38 @@ SELECT value FROM main.ext_storage_records
    AND key = ?4 AND (ttl_expires_at IS NULL OR ttl_expires_at > ?5);
 
 -- name: store_look hot
--- What a write must know: the record, expired or not, what its namespace and
--- install hold, the limits of the install, whether the database has limits of
--- its own, whether the namespace has an active schema.
+-- What every write must know: the record, expired or not, the limits of the
+-- database and those of the install that differ, and whether the namespace has
+-- an active schema; the last two are looked for only where there are any. (The
+-- rules are one row.)
 SELECT r.rowid, r.revision, r.value_size_bytes + r.metadata_size_bytes,
-       r.ttl_expires_at,
-       (SELECT n.keys_count FROM main.steward_store_namespaces AS n
-         WHERE n.tenant = ?1 AND n.extension_install_id = ?2
-           AND n.namespace = ?3),
-       u.bytes_used, u.namespaces_count, i.last_revision, i.limits,
-       (SELECT 1 FROM main.steward_config AS c
-         WHERE c.name >= 'store_' AND c.name < 'store`' LIMIT 1),
-       (SELECT 1 FROM main.ext_storage_schemas AS s
-               INDEXED BY ext_storage_schemas_namespace_active_uq
-         WHERE s.tenant = ?1 AND s.extension_install_id = ?2
-           AND s.namespace = ?3 AND s.status = 'active')
-  FROM (SELECT 1) AS one
+       r.metadata_size_bytes, r.ttl_expires_at, w.limits,
+       iif(w.own_limits,
+           (SELECT i.limits FROM main.steward_store_installs AS i
+             WHERE i.tenant = ?1 AND i.extension_install_id = ?2), NULL),
+       iif(w.schemas,
+           (SELECT 1 FROM main.ext_storage_schemas AS s
+                   INDEXED BY ext_storage_schemas_namespace_active_uq
+             WHERE s.tenant = ?1 AND s.extension_install_id = ?2
+               AND s.namespace = ?3 AND s.status = 'active'), NULL)
+  FROM main.steward_store_rules AS w
   LEFT JOIN main.ext_storage_records AS r
             INDEXED BY sqlite_autoindex_ext_storage_records_1
     ON r.tenant = ?1 AND r.extension_install_id = ?2 AND r.namespace = ?3
-   AND r.key = ?4
-  LEFT JOIN main.ext_storage_usage AS u
-    ON u.tenant = ?1 AND u.extension_install_id = ?2
-  LEFT JOIN main.steward_store_installs AS i
-    ON i.tenant = ?1 AND i.extension_install_id = ?2;
+   AND r.key = ?4;
 
--- name: store_config
--- The database's own limits.
-SELECT name, value FROM main.steward_config
- WHERE name >= 'store_' AND name < 'store`';
+-- name: store_room hot
+-- And one that makes a record, or a larger one: what the namespace and the
+-- install hold, and the highest revision that the install has removed.
+SELECT (SELECT n.keys_count FROM main.steward_store_namespaces AS n
+         WHERE n.tenant = ?1 AND n.extension_install_id = ?2
+           AND n.namespace = ?3),
+       u.bytes_used, u.namespaces_count,
+       (SELECT i.last_revision FROM main.steward_store_installs AS i
+         WHERE i.tenant = ?1 AND i.extension_install_id = ?2)
+  FROM (SELECT 1) AS one
+  LEFT JOIN main.ext_storage_usage AS u
+    ON u.tenant = ?1 AND u.extension_install_id = ?2;
 
 -- name: store_expired
 -- What of an install has expired at ?4 and still is there: bytes, keys of
@@ -69,15 +72,16 @@ INSERT INTO main.ext_storage_records(
 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?11);
 
 -- name: store_update hot
--- Another value for a record that does not expire, before and after.
+-- Another value for a record that does not expire, before and after, and whose
+-- metadata stay {}: without looking at them again.
 UPDATE main.ext_storage_records
-   SET revision = ?2, value = ?3, metadata = ?4, value_size_bytes = ?5,
-       metadata_size_bytes = ?6, updated_at = max(updated_at, ?7)
+   SET revision = ?2, value = ?3, value_size_bytes = ?4,
+       updated_at = max(updated_at, ?5)
  WHERE rowid = ?1;
 
 -- name: store_replace hot
--- The same where the time of expiry changes; ?9: when a record that had expired
--- is made anew.
+-- The same where metadata or the time of expiry may change; ?9: when a record
+-- that had expired is made anew.
 UPDATE main.ext_storage_records
    SET revision = ?2, value = ?3, metadata = ?4, value_size_bytes = ?5,
        metadata_size_bytes = ?6, updated_at = max(updated_at, ?7),
@@ -124,9 +128,11 @@ VALUES (?1, ?2, iif(?4 IS NULL, NULL, json_object(?3, ?4)))
                                     '$."' || ?3 || '"', ?4)), '{}');
 
 -- name: store_limit_get
--- All limits of one install that differ.
-SELECT limits FROM main.steward_store_installs
- WHERE tenant = ?1 AND extension_install_id = ?2;
+-- The limits of the database, and those of one install that differ.
+SELECT w.limits,
+       (SELECT i.limits FROM main.steward_store_installs AS i
+         WHERE i.tenant = ?1 AND i.extension_install_id = ?2)
+  FROM main.steward_store_rules AS w;
 
 -- name: store_list hot
 -- The keys of a namespace that have not expired at ?7: behind ?4, from ?5 and
@@ -174,7 +180,8 @@ SELECT count(*) FROM main.ext_storage_records
     OR metadata_size_bytes IS NOT store_bytes(metadata);
 
 -- name: store_wrong_usage
--- Installs and namespaces whose numbers are not those of their records.
+-- Installs and namespaces whose numbers are not those of their records, and
+-- whether the rules are not those that there are.
 WITH truth AS MATERIALIZED (
   SELECT tenant, extension_install_id, namespace, count(*) AS keys,
          sum(value_size_bytes + metadata_size_bytes) AS bytes
@@ -198,10 +205,29 @@ SELECT (SELECT count(*) FROM main.ext_storage_usage AS u
      + (SELECT count(*) FROM truth AS t
           LEFT JOIN main.steward_store_namespaces AS n
                USING (tenant, extension_install_id, namespace)
-         WHERE n.tenant IS NULL);
+         WHERE n.tenant IS NULL)
+     + NOT EXISTS (
+        SELECT 1 FROM main.steward_store_rules
+         WHERE id = 1
+           AND limits IS (SELECT group_concat(name || '='
+                                              || CAST(value AS INTEGER), ' ')
+                            FROM main.steward_config
+                           WHERE name >= 'store_' AND name < 'store`')
+           AND own_limits >= EXISTS (SELECT 1
+                                       FROM main.steward_store_installs
+                                      WHERE limits IS NOT NULL)
+           AND schemas >= EXISTS (SELECT 1 FROM main.ext_storage_schemas
+                                   WHERE status = 'active'));
 
 -- name: store_repair script
 -- Make them so. The sizes first, whose triggers move the usage.
+INSERT OR REPLACE INTO main.steward_store_rules
+SELECT 1, (SELECT group_concat(name || '=' || CAST(value AS INTEGER), ' ')
+             FROM main.steward_config
+            WHERE name >= 'store_' AND name < 'store`'),
+       EXISTS (SELECT 1 FROM main.steward_store_installs
+                WHERE limits IS NOT NULL),
+       EXISTS (SELECT 1 FROM main.ext_storage_schemas WHERE status = 'active');
 UPDATE main.ext_storage_records
    SET value_size_bytes = store_bytes(value),
        metadata_size_bytes = store_bytes(metadata)

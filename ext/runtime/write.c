@@ -231,13 +231,13 @@ static unsigned data_version(StewardCall *c) {
   return iVersion;
 }
 
-/* The set must be there, and must not belong to a newer library.  In the middle
-** of a transaction that holds for the version of the file for which it was
-** found; migrations forget it. */
+/* The set must be there, and must not belong to a newer library.  Inside of a
+** transaction, the call's own included, that holds for the version of the file
+** for which it was found; migrations forget it. */
 static void check_set(StewardCall *c) {
   Steward *p = c->p;
   char *zLibrary;
-  if (p->zChecked && c->eTxn != SQLITE_TXN_NONE &&
+  if (p->zChecked && sqlite3_txn_state(c->db, "main") != SQLITE_TXN_NONE &&
       p->iChecked == data_version(c) && strcmp(p->zChecked, c->zSet) == 0) {
     return;
   }

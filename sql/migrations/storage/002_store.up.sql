@@ -33,6 +33,17 @@ CREATE TABLE IF NOT EXISTS steward_store_installs (
   PRIMARY KEY (tenant, extension_install_id)
 ) WITHOUT ROWID;
 
+-- What a put has to look at, in one row, so that it need not look in three
+-- tables to find nothing: the limits that the database has set ("name=value",
+-- by blanks; NULL: none), whether any install has got limits of its own, and
+-- whether any namespace has got an active schema. Kept by triggers below.
+CREATE TABLE IF NOT EXISTS steward_store_rules (
+  id INTEGER PRIMARY KEY CHECK (id = 1),
+  limits TEXT,
+  own_limits INTEGER NOT NULL,
+  schemas INTEGER NOT NULL
+);
+
 -- OR REPLACE removes a row without firing DELETE triggers. So an INSERT (or a
 -- change of key) that meets a record notes it here, and when the statement is
 -- through with another row in its place, what was noted is subtracted. One row.
@@ -66,6 +77,83 @@ SELECT tenant, extension_install_id,
 INSERT OR IGNORE INTO steward_policies(table_name, column_name, unit, on_write,
                                        batch, made, created_at)
 VALUES ('ext_storage_records', 'ttl_expires_at', 'ms', 0, 500, '[]', 0);
+
+INSERT OR REPLACE INTO steward_store_rules
+SELECT 1, (SELECT group_concat(name || '=' || CAST(value AS INTEGER), ' ')
+             FROM steward_config
+            WHERE name >= 'store_' AND name < 'store`'),
+       EXISTS (SELECT 1 FROM steward_store_installs WHERE limits IS NOT NULL),
+       EXISTS (SELECT 1 FROM ext_storage_schemas WHERE status = 'active');
+
+CREATE TRIGGER IF NOT EXISTS steward_store_config_insert
+AFTER INSERT ON steward_config
+WHEN NEW.name >= 'store_' AND NEW.name < 'store`'
+BEGIN
+  UPDATE steward_store_rules
+     SET limits = (SELECT group_concat(name || '=' || CAST(value AS INTEGER), ' ')
+                   FROM steward_config
+                  WHERE name >= 'store_' AND name < 'store`')
+   WHERE id = 1;
+END;
+
+CREATE TRIGGER IF NOT EXISTS steward_store_config_update
+AFTER UPDATE ON steward_config
+WHEN (NEW.name >= 'store_' AND NEW.name < 'store`')
+  OR (OLD.name >= 'store_' AND OLD.name < 'store`')
+BEGIN
+  UPDATE steward_store_rules
+     SET limits = (SELECT group_concat(name || '=' || CAST(value AS INTEGER), ' ')
+                   FROM steward_config
+                  WHERE name >= 'store_' AND name < 'store`')
+   WHERE id = 1;
+END;
+
+CREATE TRIGGER IF NOT EXISTS steward_store_config_delete
+AFTER DELETE ON steward_config
+WHEN OLD.name >= 'store_' AND OLD.name < 'store`'
+BEGIN
+  UPDATE steward_store_rules
+     SET limits = (SELECT group_concat(name || '=' || CAST(value AS INTEGER), ' ')
+                   FROM steward_config
+                  WHERE name >= 'store_' AND name < 'store`')
+   WHERE id = 1;
+END;
+
+CREATE TRIGGER IF NOT EXISTS steward_store_limits_insert
+AFTER INSERT ON steward_store_installs
+WHEN NEW.limits IS NOT NULL
+BEGIN
+  UPDATE steward_store_rules
+     SET own_limits = 1
+   WHERE id = 1;
+END;
+
+CREATE TRIGGER IF NOT EXISTS steward_store_limits_update
+AFTER UPDATE OF limits ON steward_store_installs
+WHEN NEW.limits IS NOT NULL
+BEGIN
+  UPDATE steward_store_rules
+     SET own_limits = 1
+   WHERE id = 1;
+END;
+
+CREATE TRIGGER IF NOT EXISTS steward_store_schemas_insert
+AFTER INSERT ON ext_storage_schemas
+WHEN NEW.status = 'active'
+BEGIN
+  UPDATE steward_store_rules
+     SET schemas = 1
+   WHERE id = 1;
+END;
+
+CREATE TRIGGER IF NOT EXISTS steward_store_schemas_update
+AFTER UPDATE OF status ON ext_storage_schemas
+WHEN NEW.status = 'active'
+BEGIN
+  UPDATE steward_store_rules
+     SET schemas = 1
+   WHERE id = 1;
+END;
 
 CREATE TRIGGER IF NOT EXISTS ext_storage_records_before_insert
 BEFORE INSERT ON ext_storage_records
