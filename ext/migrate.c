@@ -486,7 +486,7 @@ static void check_loss(StewardCall *c, const char *zSet, int iTarget) {
   sqlite3_str *pList = sqlite3_str_new(c->db);
   char *zList;
   migrate_set_loss(c, zSet, iTarget, pList);
-  zList = sqlite3_str_finish(pList);
+  zList = steward_str_complaints(c, pList);
   if (zList) {
     steward_fail(c, STEWARD_CONFLICT,
                  "set '%s' down to version %d would lose the rows of %s: "
@@ -633,7 +633,7 @@ static void migrate_verify(sqlite3_context *ctx, int argc,
     verify_objects(&c, &set, iVersion, pList);
     if (sqlite3_str_length(pList) == 0) verify_rows(&c, zSet, pList);
   }
-  zList = sqlite3_str_finish(pList);
+  zList = steward_str_complaints(&c, pList);
   if (zList) {
     steward_fail(&c, STEWARD_VALIDATION_FAILED,
                  "set '%s' differs from its steps: %.*s: mend it, or take the "

@@ -40,6 +40,7 @@ static StewardCall call_on(const StewardCall *c, sqlite3 *db) {
   other.db = db;
   other.zSet = NULL;
   other.ctx = NULL;
+  other.zErr = NULL;
   return other;
 }
 
@@ -246,13 +247,10 @@ char *migrate_differences(StewardCall *c, sqlite3 *pExpected,
   if (c->rc == SQLITE_OK && other.rc) {
     c->rc = other.rc;
     c->zErr = other.zErr;
+  } else {
+    sqlite3_free(other.zErr);
   }
-  zList = sqlite3_str_finish(pList);
-  *pzNotes = sqlite3_str_finish(pNotes);
-  if (c->rc) {
-    sqlite3_free(zList);
-    sqlite3_free(*pzNotes);
-    zList = *pzNotes = NULL;
-  }
+  zList = steward_str_complaints(c, pList);
+  *pzNotes = steward_str_complaints(c, pNotes);
   return zList;
 }

@@ -133,7 +133,7 @@ static void check_uninstall(StewardCall *c) {
     if (migrate_is_builtin(zSet)) migrate_set_loss(c, zSet, 0, pList);
   }
   steward_give(c, SQL_migrate_installed, pName);
-  zList = sqlite3_str_finish(pList);
+  zList = steward_str_complaints(c, pList);
   if (zList) {
     steward_fail(c, STEWARD_CONFLICT,
                  "it would lose the rows of %s: save them, or SELECT "

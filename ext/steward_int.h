@@ -372,6 +372,7 @@ void steward_json_value(StewardCall *c, sqlite3_str *pOut, sqlite3_value *v);
 int steward_json_blob(StewardCall *c, const char *z, int n,
                       unsigned char **ppBlob /* OUT */, int *pnBlob /* OUT */);
 char *steward_str_finish(StewardCall *c, sqlite3_str *pOut);
+char *steward_str_complaints(StewardCall *c, sqlite3_str *pOut);
 sqlite3_value *steward_json_scalar(StewardCall *c, const char *zJson);
 
 /*************************************************************************

@@ -65,6 +65,7 @@ typedef struct Scenario {
   const char *zName;
   const char *zSql;
   int bLoad;             /* loading the library is part of it */
+  int bRefused;          /* it is refused, and must be under every fault */
   unsigned char *pImage; /* the database before it */
   sqlite3_int64 nImage;
   unsigned long long aState[STATES]; /* digests after 0, 1, 2 .. statements */
@@ -142,8 +143,8 @@ static int check_refused(sqlite3 *db, int rc) {
 /* After a fault: nothing half done, and everything works again. */
 static void check_aftermath(const Scenario *s, sqlite3 *db, int rc, long n) {
   char *zCheck;
-  check(rc == SQLITE_OK || (rc & 0xff) == SQLITE_NOMEM || s->bLoad ||
-            check_refused(db, rc),
+  check(rc == (s->bRefused ? SQLITE_ERROR : SQLITE_OK) ||
+            (rc & 0xff) == SQLITE_NOMEM || s->bLoad || check_refused(db, rc),
         "%s: fault %ld gave result code %d: %s", s->zName, n, rc,
         sqlite3_errmsg(db));
   if (sqlite3_get_autocommit(db) == 0) free(value(db, "ROLLBACK"));
@@ -210,6 +211,10 @@ static void scenario_sweep(Scenario *s, int bFull) {
     for (n = 1; n <= nLength + 1; n += nStride) {
       if (!scenario_fault(s, n, bPersist)) break;
     }
+    /* why it is refused is written down at the end */
+    for (n = nLength - 2 * POINTS; s->bRefused && n <= nLength; n++) {
+      scenario_fault(s, n, bPersist);
+    }
   }
   check(sqlite3_memory_used() == nMemory, "%s: %lld bytes lost", s->zName,
         sqlite3_memory_used() - nMemory);
@@ -259,6 +264,29 @@ static void sweep_one(const char *zName, const char *zSql,
   scenario_sweep(&s, bFull);
 }
 
+/* What would lose rows, or finds a difference, does not pass over that because
+** there was no memory to write it down. */
+static const char *const azRefused[][2] = {
+    {"SELECT delivery_publish('t', 1)", "SELECT steward_uninstall()"},
+    {"SELECT delivery_subscribe('w', 't')", "SELECT migrate_down('core', 0)"},
+    {"INSERT INTO workspaces(id, name) VALUES ('w', 'x')",
+     "SELECT migrate_down('http', 0)"},
+    {"DROP INDEX steward_messages_number", "SELECT migrate_verify('core')"},
+};
+
+static void sweep_refused(const char *zSetup, const char *zSql, int bFull) {
+  Scenario s;
+  char *zScript = sqlite3_mprintf("%s; %s", EXAMPLE_SETUP, zSetup);
+  memset(&s, 0, sizeof(s));
+  s.zName = zSql;
+  s.zSql = zSql;
+  s.bRefused = 1;
+  take_image(&s, zScript);
+  scenario_sweep(&s, bFull);
+  sqlite3_free(s.pImage);
+  sqlite3_free(zScript);
+}
+
 static void sweep_examples(const Scenario *pImage, int bFull) {
   sqlite3 *db = open_loaded(":memory:");
   sqlite3_stmt *pStmt = NULL;
@@ -283,6 +311,9 @@ int main(int argc, char **argv) {
   sweep_one("migrate_up", "SELECT migrate_up('all')", NULL, bFull);
   for (i = 0; i < (int)(sizeof(azScript) / sizeof(azScript[0])); i++) {
     sweep_one(azScript[i][0], azScript[i][1], &image, bFull);
+  }
+  for (i = 0; i < (int)(sizeof(azRefused) / sizeof(azRefused[0])); i++) {
+    sweep_refused(azRefused[i][0], azRefused[i][1], bFull);
   }
   sweep_examples(&image, bFull);
   sqlite3_free(image.pImage);

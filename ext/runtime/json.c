@@ -283,6 +283,17 @@ char *steward_str_finish(StewardCall *c, sqlite3_str *pOut) {
   return z;
 }
 
+/* The same for a list of complaints: NULL when there are none, or when the call
+** has failed, which a caller that goes on must not take for none. */
+char *steward_str_complaints(StewardCall *c, sqlite3_str *pOut) {
+  char *z = steward_str_finish(c, pOut);
+  if (z && z[0] == 0) {
+    sqlite3_free(z);
+    z = NULL;
+  }
+  return z;
+}
+
 /* A JSON text that is no array as an SQL value: {"$blob":"hex"} is a BLOB, true
 ** is 1.  Caller frees; NULL when the call has failed. */
 sqlite3_value *steward_json_scalar(StewardCall *c, const char *zJson) {

@@ -6,6 +6,7 @@
 ** text that names the option, the value and what would be right.  The same
 ** tables feed the table steward_options.
 */
+#include <assert.h>
 #include <string.h>
 
 #include "steward_int.h"
@@ -159,7 +160,8 @@ static int well_formed(sqlite3_value *v) {
 void steward_options(StewardCall *c, sqlite3_value *v,
                      const StewardOption *aOption, int nOption, void *pOut) {
   sqlite3_stmt *pRow;
-  unsigned mSeen = 0;
+  unsigned mSeen = 0; /* a bit for each option */
+  assert(nOption <= 32);
   if (c->rc || v == NULL || sqlite3_value_type(v) == SQLITE_NULL) return;
   if (!well_formed(v) ||
       steward_int(c, SQL_options_is_object, 0, "v", v) == 0) {
