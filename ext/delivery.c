@@ -35,23 +35,32 @@ static const StewardOption aPublishOption[] = {
      NULL, "JSON that travels beside the payload"},
 };
 
-/* Retention by subscriptions, amortized as that of the log is: before the
-** first message of a connection and every 64th after it.  Other capabilities
-** publish where there may be no subscriptions at all. */
-static void prune_sometimes(StewardCall *c) {
-  enum { EVERY = 64, SUBSCRIPTIONS = 8 };
-  i64 iNow = steward_now(c->p), iIdle, iCursor;
+/* Retention by subscriptions: those that nobody uses end, and messages that all
+** have passed leave, some at a time; how many. */
+i64 delivery_upkeep(StewardCall *c) {
+  enum { SUBSCRIPTIONS = 8 };
+  i64 iNow = steward_now(c->p), iIdle, iCursor, nDone = 0;
   int i;
-  if (c->rc || c->p->nPublish++ % EVERY) return;
-  if (!steward_installed(c, "delivery")) return;
+  if (!steward_installed(c, "delivery")) return 0;
   iIdle = steward_setting_int(c, "delivery_idle");
   for (i = 0; i < SUBSCRIPTIONS && iIdle > 0; i++) {
     iCursor = steward_int(c, SQL_delivery_idle, 0, "l", iNow - iIdle);
     if (iCursor == 0) break;
     steward_run(c, SQL_delivery_expire, "l", iCursor);
+    nDone++;
   }
   steward_run(c, SQL_delivery_prune, "l",
               iNow - steward_setting_int(c, "delivery_keep"));
+  return c->rc ? 0 : nDone + sqlite3_changes(c->db);
+}
+
+/* The same, amortized as the retention of the log is: before the first message
+** of a connection and every 64th after it.  Other capabilities publish where
+** there may be no subscriptions at all. */
+static void prune_sometimes(StewardCall *c) {
+  enum { EVERY = 64 };
+  if (c->rc || c->p->nPublish++ % EVERY) return;
+  delivery_upkeep(c);
 }
 
 /* A trigger has refused the message: say for whom. */

@@ -31,27 +31,33 @@ static int prune(StewardCall *c, const char *zStatus, const char *zKeep,
   i64 iKept = steward_int(c, SQL_job_kept, iUntil, "tl", zStatus,
                           steward_setting_int(c, zMax));
   i64 aId[128];
-  int i, n = 0;
+  int i, n = 0, nDone = 0;
   sqlite3_stmt *s = steward_query(c, SQL_job_old, "tl", zStatus,
                                   iKept > iUntil ? iKept : iUntil);
   while (steward_next(c, s)) aId[n++] = sqlite3_column_int64(s, 0);
   steward_give(c, SQL_job_old, s);
   for (i = 0; i < n && c->rc == SQLITE_OK; i++) {
     steward_run(c, SQL_job_remove, "l", aId[i]);
+    nDone += c->rc == SQLITE_OK && sqlite3_changes(c->db); /* one may stay */
   }
-  return n;
+  return nDone;
 }
 
-/* Retention: before the first job that a connection finishes, and before every
+/* Retention: some of the jobs that have ended long ago; how many. */
+i64 job_upkeep(StewardCall *c) {
+  int nDead, nDone = prune(c, "posted", "job_done_keep", "job_done_max_rows");
+  nDone += prune(c, "cancelled", "job_done_keep", "job_done_max_rows");
+  nDead = prune(c, "dead_letter", "job_dead_keep", "job_dead_max_rows");
+  steward_count(c, "jobs_dead_removed_total", nDead);
+  return nDone + nDead;
+}
+
+/* The same before the first job that a connection finishes, and before every
 ** 256th after it. */
 void job_prune_sometimes(StewardCall *c) {
   enum { EVERY = 256 };
-  int n;
   if (c->rc || c->p->nJobDone++ % EVERY) return;
-  prune(c, "posted", "job_done_keep", "job_done_max_rows");
-  prune(c, "cancelled", "job_done_keep", "job_done_max_rows");
-  n = prune(c, "dead_letter", "job_dead_keep", "job_dead_max_rows");
-  steward_count(c, "jobs_dead_removed_total", n);
+  job_upkeep(c);
 }
 
 /* `z` begins with digits: their number, and *pz behind them; -1: it does not.

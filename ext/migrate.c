@@ -17,6 +17,7 @@
 #include <string.h>
 
 #include "migrate_int.h"
+#include "tune_int.h"
 
 /*************************************************************************
 ** Sets and their steps
@@ -379,7 +380,8 @@ static int set_arguments(sqlite3_context *ctx, const char *zFunc, int argc,
 ** call made and somebody dropped since is made again, empty (and where that was
 ** the log, its cursors begin again).  While another
 ** process migrates, this one waits for setting migrate_lock_ms on top of its
-** busy timeout.
+** busy timeout.  The set maintenance also sets the pragmas of
+** tune_apply('wal'), once; what SQLite refused of it is in keeper_log.
 ** Errors: "NOT_FOUND: migrate_up: no set 'X': did you mean 'Y'?";
 **   "CONFLICT: migrate_up: what this database already has does not fit step N
 **   (name) of set 'X': ...: alter or rename it first"; NOT_INSTALLED when a
@@ -391,13 +393,17 @@ static int set_arguments(sqlite3_context *ctx, const char *zFunc, int argc,
 static void migrate_up(sqlite3_context *ctx, int argc, sqlite3_value **argv) {
   StewardCall c;
   const char *zSet;
-  int iTarget, nDone = 0;
+  int iTarget, nDone = 0, bTune = 0;
   if (!set_arguments(ctx, "migrate_up", argc, argv, &zSet, &iTarget)) return;
   open_migration(&c, ctx, "migrate_up", zSet, iTarget, 1);
   if (c.eMode == STEWARD_WRITE && c.rc == SQLITE_OK) {
+    bTune = migrate_version(&c, "maintenance") == 0;
     nDone = up_named(&c, zSet, iTarget);
+    bTune = bTune && migrate_version(&c, "maintenance") > 0;
   }
-  if (steward_close(&c) == SQLITE_OK) sqlite3_result_int(ctx, nDone);
+  if (steward_close(&c)) return;
+  if (bTune && tune_after(ctx, "migrate_up", TUNE_WAL)) return;
+  sqlite3_result_int(ctx, nDone);
 }
 
 /*************************************************************************
@@ -505,7 +511,8 @@ static void check_loss(StewardCall *c, const char *zSet, int iTarget) {
 ** but not where that loses rows (by DELETE, DROP TABLE, DROP COLUMN, or in the
 ** end
 ** a table has fewer); 'force' also passes over a DROP of what is gone.  `core`
-** goes only after every other set.
+** goes only after every other set.  When the set maintenance has gone, the
+** pragmas of tune_apply('rollback') are set.
 ** Errors: "CONFLICT: migrate_down: set 'X' down to version N would lose the
 **   rows of t (3 rows): save them, or SELECT migrate_down('X', N, 'force')";
 **   "CONFLICT: migrate_down: step 2 (fill) of set 'X' would lose 3 rows by its
@@ -520,7 +527,7 @@ static void check_loss(StewardCall *c, const char *zSet, int iTarget) {
 static void migrate_down(sqlite3_context *ctx, int argc, sqlite3_value **argv) {
   StewardCall c;
   const char *zSet;
-  int iTarget, nDone = 0;
+  int iTarget, nDone = 0, bTune;
   if (!set_arguments(ctx, "migrate_down", argc, argv, &zSet, &iTarget)) return;
   open_migration(&c, ctx, "migrate_down", zSet, iTarget, 0);
   if (iTarget < 0) {
@@ -532,7 +539,10 @@ static void migrate_down(sqlite3_context *ctx, int argc, sqlite3_value **argv) {
   check_streams(&c, zSet, iTarget);
   if (argc < 3) check_loss(&c, zSet, iTarget);
   nDone = migrate_set_down(&c, zSet, iTarget, argc > 2);
-  if (steward_close(&c) == SQLITE_OK) sqlite3_result_int(ctx, nDone);
+  bTune = nDone > 0 && iTarget == 0 && strcmp(zSet, "maintenance") == 0;
+  if (steward_close(&c)) return;
+  if (bTune && tune_after(ctx, "migrate_down", TUNE_ROLLBACK)) return;
+  sqlite3_result_int(ctx, nDone);
 }
 
 /*************************************************************************

@@ -15,7 +15,9 @@
 /* Would dropping zTable lose rows that its step did not put in? */
 static int table_would_lose(StewardCall *c, const char *zTable,
                             const char *zSeeded) {
-  static const char *const azOwn[] = {"steward_sets", "steward_migrations"};
+  static const char *const azOwn[] = {"steward_sets", "steward_migrations",
+                                      "steward_duties", "steward_keeper",
+                                      "steward_keeper_log"};
   char *zWas, *zIs;
   int i, bLose;
   for (i = 0; i < ArraySize(azOwn); i++) {

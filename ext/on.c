@@ -3,25 +3,21 @@
 */
 #include <string.h>
 
+#include "keeper_int.h"
 #include "migrate_int.h"
+#include "tune_int.h"
 
 typedef struct OnOptions {
   char *zSets;
+  i64 bKeeper;
 } OnOptions;
 
 static const StewardOption aOnOption[] = {
     {"sets", STEWARD_OPT_JSON, offsetof(OnOptions, zSets), 0, 0, NULL,
      "the sets to install: an array of names, or \"all\""},
+    {"keeper", STEWARD_OPT_BOOL, offsetof(OnOptions, bKeeper), 0, 1, NULL,
+     "false: start no keeper"},
 };
-
-/* What other parts cannot do for the caller yet. */
-static const char zCannot[] =
-    "[{\"part\":\"capture\",\"why\":\"statements are not traced in this "
-    "version: SELECT perf_capture() stores the engine's counters\"},"
-    "{\"part\":\"keeper\",\"why\":\"there is no keeper in this version: SELECT "
-    "ttl_sweep() removes what has expired\"},"
-    "{\"part\":\"tuning\",\"why\":\"pragmas are left as they are: PRAGMA "
-    "journal_mode=WAL lets readers and a writer work side by side\"}]";
 
 /* Install the sets named in a JSON text; how many steps. */
 static int install_sets(StewardCall *c, const char *zSets) {
@@ -51,20 +47,79 @@ static int install_sets(StewardCall *c, const char *zSets) {
   return nDone;
 }
 
+/* Say why a part was left to the caller. */
+static void cannot(StewardCall *c, sqlite3_str *pList, const char *zPart,
+                   const char *zWhy) {
+  if (c->rc) return;
+  sqlite3_str_appendf(pList, "%s{\"part\":\"%s\",\"why\":",
+                      sqlite3_str_length(pList) ? "," : "", zPart);
+  steward_json_string(pList, zWhy, (int)strlen(zWhy));
+  sqlite3_str_appendall(pList, "}");
+}
+
+/* Start the keeper where it can work, and where nothing of the host fails over
+** it; 1: it runs. */
+static int start_keeper(StewardCall *c, sqlite3_str *pList) {
+  StewardCall own = {.p = c->p, .db = c->db, .zFunc = c->zFunc};
+  if (c->rc) return 0;
+  if (steward_exec_int(c, 0, "PRAGMA busy_timeout") == 0) {
+    cannot(c, pList, "keeper",
+           "this connection has no busy timeout, so its writes would fail "
+           "beside it: PRAGMA busy_timeout = 5000, then SELECT keeper_start()");
+    return 0;
+  }
+  steward_alone(&own);
+  keeper_begin(&own, KEEPER_INTERVAL);
+  if (own.rc == SQLITE_NOMEM) steward_fail_nomem(c);
+  if (own.rc && own.zErr) cannot(c, pList, "keeper", own.zErr);
+  sqlite3_free(own.zErr);
+  return own.rc == SQLITE_OK;
+}
+
+/* After the sets are there: the pragmas, the keeper, and what was done.  Caller
+** frees. */
+static char *turn_on(StewardCall *c, const OnOptions *pOptions, int nDone,
+                     int bTune) {
+  sqlite3_str *pList = sqlite3_str_new(c->db);
+  char *zRefused = NULL, *zCannot, *zResult = NULL;
+  int bKeeper = 0;
+  if (bTune) sqlite3_free(tune_patiently(c, TUNE_WAL, &zRefused));
+  if (zRefused && zRefused[0]) {
+    sqlite3_str_appendf(pList,
+                        "{\"part\":\"tuning\",\"why\":\"SQLite refused: "
+                        "SELECT tune_apply('wal')\",\"refused\":[%s]}",
+                        zRefused);
+  }
+  cannot(c, pList, "capture",
+         "it takes the connection's one trace hook, which may be yours: SELECT "
+         "perf_trace('sample')");
+  if (pOptions->bKeeper) bKeeper = start_keeper(c, pList);
+  zCannot = steward_str_finish(c, pList);
+  if (c->rc == SQLITE_OK) {
+    zResult = steward_text(c, SQL_on_result, "iti", nDone, zCannot, bKeeper);
+  }
+  sqlite3_free(zCannot);
+  sqlite3_free(zRefused);
+  return zResult;
+}
+
 /* steward_on([options JSON]) -> JSON, what was done and what was not
 **                                                               directonly
 ** Do what a new user wants: install the sets named in option `sets` (default
-** maintenance and delivery; "all" for every one).  Members of the result: steps
-** (done now), sets (installed, with versions), cannot (what this version leaves
-** to you, and how).  Doing it again changes nothing.
+** maintenance and delivery; "all" for every one), set the pragmas of
+** tune_apply('wal') when maintenance is new, and start the keeper where there
+** is a file, no transaction and a busy timeout (option `keeper`: false for
+** none). Members of the result: steps (done now), sets (installed, with
+** versions), keeper (0 or 1: it runs), cannot (what was left to you, why, and
+** how to do it).  Doing it again changes nothing.
 ** Errors: NOT_FOUND for an unknown set; those of migrate_up().
 ** Source: seed 001, "Immediate" use of the enhanced utilities.
 ** Example: SELECT json_extract(steward_on(), '$.steps'); -- 0
 */
 static void steward_on(sqlite3_context *ctx, int argc, sqlite3_value **argv) {
   StewardCall c;
-  OnOptions options = {0};
-  int nDone = 0;
+  OnOptions options = {.bKeeper = 1};
+  int nDone = 0, bTune = 0;
   char *zResult = NULL;
   if (sqlite3_get_autocommit(sqlite3_context_db_handle(ctx))) {
     steward_open(&c, ctx, "steward_on", NULL, STEWARD_READ);
@@ -76,28 +131,35 @@ static void steward_on(sqlite3_context *ctx, int argc, sqlite3_value **argv) {
     steward_options(&c, argv[0], aOnOption, ArraySize(aOnOption), &options);
   }
   if (c.rc == SQLITE_OK) {
+    bTune = migrate_version(&c, "maintenance") == 0;
     nDone = install_sets(&c, options.zSets ? options.zSets
                                            : "[\"maintenance\",\"delivery\"]");
-    zResult = steward_text(&c, SQL_on_result, "it", nDone, zCannot);
+    bTune = bTune && migrate_version(&c, "maintenance") > 0;
   }
+  if (steward_close(&c) == SQLITE_OK) {
+    steward_open(&c, ctx, "steward_on", NULL, STEWARD_READ);
+    zResult = turn_on(&c, &options, nDone, bTune);
+    if (steward_close(&c) == SQLITE_OK) {
+      sqlite3_result_text(ctx, zResult, -1, sqlite3_free);
+      sqlite3_result_subtype(ctx, 'J');
+      zResult = NULL;
+    }
+  }
+  sqlite3_free(zResult);
   steward_options_free(aOnOption, ArraySize(aOnOption), &options);
-  if (steward_close(&c)) {
-    sqlite3_free(zResult);
-    return;
-  }
-  sqlite3_result_text(ctx, zResult, -1, sqlite3_free);
-  sqlite3_result_subtype(ctx, 'J');
 }
 
 /* steward_off() -> INTEGER, always 1    directonly
 ** Undo what steward_on() and steward_clock() changed on this connection: the
-** clock runs again.  Tables, settings and a clock pinned in the database stay;
-** see steward_uninstall().
+** keeper ends, the clock runs again.  Tables, settings, pragmas and a clock
+** pinned in the database stay; see steward_uninstall() and
+** tune_apply('rollback').
 ** Example: SELECT steward_off(); -- 1
 **   SELECT steward_now() > 1700000000000; -- 1
 */
 static void steward_off(sqlite3_context *ctx, int argc, sqlite3_value **argv) {
   Steward *p = sqlite3_user_data(ctx);
+  keeper_free(p);
   p->clock.bPinned = 0;
   sqlite3_result_int(ctx, 1);
 }

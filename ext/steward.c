@@ -41,6 +41,9 @@ static int (*const aRegister[])(Steward *) = {
     ledger_tables_register, /* idempotency, approvals, sessions ... */
     ttl_register,
     ttl_tables_register, /* rows that expire */
+    keeper_register,
+    keeper_thread_register,
+    keeper_tables_register, /* everything due, by a call or a thread */
     store_register,
     store_tables_register, /* a key-value store */
     steward_feed_register,
@@ -67,7 +70,9 @@ static int (*const aRegister[])(Steward *) = {
     health_tables_register, /* checks */
     doctor_tables_register, /* findings, and what mends them */
     vacuum_register,
-    vacuum_tables_register,      /* free space */
+    vacuum_tables_register, /* free space */
+    tune_register,
+    tune_tables_register,        /* pragmas */
     maintenance_tables_register, /* the sqlite_* tables */
     help_register,
     help_tables_register, /* help, errors: last */
@@ -95,26 +100,10 @@ static int already_loaded(sqlite3 *db, int *peLoaded /* OUT */) {
   return sqlite3_finalize(pStmt);
 }
 
-#ifdef _WIN32
-__declspec(dllexport)
-#else
-__attribute__((visibility("default")))
-#endif
-    int sqlite3_steward_init(sqlite3 *db, char **pzErrMsg,
-                             const sqlite3_api_routines *pApi);
-
-int sqlite3_steward_init(sqlite3 *db, char **pzErrMsg,
-                         const sqlite3_api_routines *pApi) {
+/* Give a connection everything, unless it has it. */
+int steward_setup(sqlite3 *db, char **pzErrMsg) {
   Steward *p;
   int i, rc, eLoaded;
-  SQLITE_EXTENSION_INIT2(pApi);
-  if (sqlite3_libversion_number() < STEWARD_SQLITE_MINIMUM_NUMBER) {
-    *pzErrMsg = sqlite3_mprintf(
-        "steward %s needs SQLite %s or later, this is %s: load it into a newer "
-        "SQLite",
-        STEWARD_VERSION, STEWARD_SQLITE_MINIMUM, sqlite3_libversion());
-    return SQLITE_ERROR;
-  }
   rc = already_loaded(db, &eLoaded);
   if (rc || eLoaded == LOADED_FULLY) return rc;
   if (eLoaded == LOADED_PARTLY) {
@@ -134,4 +123,25 @@ int sqlite3_steward_init(sqlite3 *db, char **pzErrMsg,
         sqlite3_mprintf("steward: registering failed: %s", sqlite3_errmsg(db));
   }
   return rc;
+}
+
+#ifdef _WIN32
+__declspec(dllexport)
+#else
+__attribute__((visibility("default")))
+#endif
+    int sqlite3_steward_init(sqlite3 *db, char **pzErrMsg,
+                             const sqlite3_api_routines *pApi);
+
+int sqlite3_steward_init(sqlite3 *db, char **pzErrMsg,
+                         const sqlite3_api_routines *pApi) {
+  SQLITE_EXTENSION_INIT2(pApi);
+  if (sqlite3_libversion_number() < STEWARD_SQLITE_MINIMUM_NUMBER) {
+    *pzErrMsg = sqlite3_mprintf(
+        "steward %s needs SQLite %s or later, this is %s: load it into a newer "
+        "SQLite",
+        STEWARD_VERSION, STEWARD_SQLITE_MINIMUM, sqlite3_libversion());
+    return SQLITE_ERROR;
+  }
+  return steward_setup(db, pzErrMsg);
 }

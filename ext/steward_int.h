@@ -175,8 +175,10 @@ struct Steward {
     i64 iTotal;
     int iLast;
   } aWide[4];
-  int eVfs; /* 0 not looked at yet, 1 ordinary, 2 dqlite */
-  struct {  /* the tables of functions, in the order of registration */
+  const char *zKeeper;    /* on a keeper's own connection: its name, keeper.c */
+  struct Keeper *pKeeper; /* the keeper that this connection has started */
+  int eVfs;               /* 0 not looked at yet, 1 ordinary, 2 dqlite */
+  struct { /* the tables of functions, in the order of registration */
     const struct StewardFunc *aFunc;
     int n;
   } aList[64];
@@ -201,6 +203,7 @@ typedef struct StewardFunc {
 } StewardFunc;
 
 Steward *steward_new(sqlite3 *db);
+int steward_setup(sqlite3 *db, char **pzErrMsg); /* steward.c: register all */
 void steward_free(void *pSteward);
 int steward_register_functions(Steward *p, const StewardFunc *aFunc, int n);
 int steward_register_aggregate(Steward *p, const char *zName, int nArg,
@@ -243,6 +246,7 @@ void steward_open_table(StewardCall *c, Steward *p, const char *zFunc,
                         const char *zSet, StewardMode eMode);
 int steward_close_table(StewardCall *c, sqlite3_vtab *pVtab);
 void steward_begin(StewardCall *c);
+void steward_alone(StewardCall *c);
 int steward_busy_again(StewardCall *c, i64 iDeadline /* us, monotonic */);
 int steward_installed(StewardCall *c, const char *zSet);
 int steward_compare_versions(const char *zA, const char *zB);
@@ -301,6 +305,19 @@ i64 steward_lease_take(StewardCall *c, const char *zName, const char *zOwner,
 void steward_lease_renew(StewardCall *c, const char *zName, i64 iToken,
                          i64 iTtl);
 void steward_lease_give(StewardCall *c, const char *zName, i64 iToken);
+
+/*************************************************************************
+** Interface to code in due.c: work in a budget, done when it is due by one of
+** all who find it due
+*/
+typedef struct StewardBudget {
+  i64 iEnd; /* us, monotonic */
+} StewardBudget;
+
+void steward_budget_begin(StewardBudget *pBudget, i64 nBudget /* ms */);
+i64 steward_budget_left(const StewardBudget *pBudget, i64 nMost);
+i64 steward_due(StewardCall *c, const char *zWork, i64 iInterval);
+int steward_due_claim(StewardCall *c, const char *zWork, i64 iInterval);
 
 /*************************************************************************
 ** Interface to code in form.c: what was made out of the schema of a table
@@ -544,6 +561,7 @@ const char *steward_arg_topic(StewardCall *c, sqlite3_value *v);
 i64 steward_log_append(StewardCall *c, const char *zTopic,
                        sqlite3_value *pPayload, const char *zKey,
                        const char *zHeaders);
+i64 steward_log_upkeep(StewardCall *c);
 
 /*************************************************************************
 ** Interface to code in counter.c
@@ -594,12 +612,14 @@ int migrate_tables_register(Steward *p);
 i64 delivery_append(StewardCall *c, const char *zTopic, sqlite3_value *pPayload,
                     const char *zKey, const char *zHeaders);
 void delivery_feed_again(StewardCall *c);
+i64 delivery_upkeep(StewardCall *c);
 int delivery_register(Steward *p);
 int delivery_tables_register(Steward *p);
 int change_register(Steward *p);
 int change_tables_register(Steward *p);
 int store_register(Steward *p);
 int store_tables_register(Steward *p);
+i64 job_upkeep(StewardCall *c);
 int job_register(Steward *p);
 int job_claim_register(Steward *p);
 int job_finish_register(Steward *p);
@@ -642,6 +662,12 @@ int perf_history_register(Steward *p);
 int perf_export_register(Steward *p);
 int perf_report_register(Steward *p);
 int perf_tables_register(Steward *p);
+int keeper_register(Steward *p);
+int keeper_tables_register(Steward *p);
+int keeper_thread_register(Steward *p);
+void keeper_free(Steward *p);
+int tune_register(Steward *p);
+int tune_tables_register(Steward *p);
 int health_tables_register(Steward *p);
 int doctor_tables_register(Steward *p);
 char *steward_temp_directory(StewardCall *c); /* caller frees */

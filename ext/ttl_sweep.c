@@ -351,12 +351,14 @@ static i64 sweep_apart(StewardCall *c, const char *zTable, i64 nMaxRows,
   return nRemoved;
 }
 
-/* Sweep every attached table while the limits last. */
+/* Sweep every attached table while the limits last, one in any case. */
 static i64 sweep_all(StewardCall *c, i64 nMaxRows, i64 iDeadlineUs) {
   char *zTables = steward_text(c, SQL_ttl_tables, "");
   sqlite3_stmt *pName = steward_query(c, SQL_migrate_each, "t", zTables);
   i64 nRemoved = 0;
-  while (nRemoved < nMaxRows && steward_monotonic_us() < iDeadlineUs &&
+  int n = 0;
+  while (nRemoved < nMaxRows &&
+         (n++ == 0 || steward_monotonic_us() < iDeadlineUs) &&
          steward_next(c, pName)) {
     nRemoved += sweep_apart(c, steward_column(c, pName, 0), nMaxRows - nRemoved,
                             iDeadlineUs);

@@ -56,6 +56,11 @@ SELECT count(*) FROM main.steward_policies AS p
                     WHERE s.type = 'table'
                       AND s.name = p.table_name COLLATE NOCASE);
 
+-- name: contract_core_duties_add_up
+-- No duty has failed more often than it was done, or was due before 1970.
+SELECT count(*) FROM main.steward_duties
+ WHERE errors_total > runs_total OR due_at < 0;
+
 -- name: contract_delivery_bounds
 -- set: delivery
 -- No subscription shows more unacknowledged deliveries than its bound.

@@ -4,7 +4,8 @@
 SELECT json_object('steps', ?1,
                    'sets', (SELECT json_group_object(set_name, version)
                               FROM main.steward_sets),
-                   'cannot', json(?2));
+                   'keeper', ?3,
+                   'cannot', json('[' || ?2 || ']'));
 
 -- name: on_policy
 -- A table with an expiry policy.

@@ -6,7 +6,7 @@
 
 -- name: verify_core script
 -- set: core
--- A message, its number, a cursor, a setting, a counter.
+-- A message, its number, a cursor, a setting, a counter, the keeper's tables.
 INSERT INTO main.steward_log(topic, payload)
 VALUES ('steward-verify', 1), ('steward-verify', 2);
 SELECT 1 FROM main.steward_messages AS m
@@ -35,6 +35,17 @@ DELETE FROM main.steward_config WHERE name = 'steward-verify' RETURNING 1;
 INSERT INTO main.steward_counters(name, value) VALUES ('steward-verify', 1)
 RETURNING 1;
 DELETE FROM main.steward_counters WHERE name = 'steward-verify' RETURNING 1;
+INSERT INTO main.steward_duties(duty, due_at) VALUES ('steward-verify', 0)
+RETURNING 1;
+UPDATE main.steward_duties SET due_at = 1 WHERE duty = 'steward-verify'
+RETURNING 1;
+DELETE FROM main.steward_duties WHERE duty = 'steward-verify' RETURNING 1;
+INSERT INTO main.steward_keeper_log(at, duty) VALUES (0, 'steward-verify');
+SELECT 1 FROM main.steward_keeper_log WHERE duty = 'steward-verify' LIMIT 1;
+INSERT OR IGNORE INTO main.steward_keeper
+  (id, holder, token, lease_until, interval_ms, started_at)
+VALUES (1, 'steward-verify', 0, 0, 0, 0);
+SELECT 1 FROM main.steward_keeper WHERE id = 1;
 
 -- name: verify_delivery script
 -- set: delivery

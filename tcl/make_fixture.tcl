@@ -24,7 +24,7 @@ if {[file exists $file]} {
 }
 
 sqlite3 db $file
-db eval {PRAGMA page_size = 1024; PRAGMA journal_mode = DELETE}
+db eval {PRAGMA page_size = 1024}
 steward::load db -library $so
 steward::pin db 1700000000000
 db eval {SELECT migrate_up('all')}
@@ -162,7 +162,7 @@ if {[llength $bad]} {
   file delete $file
   exit 1
 }
-db eval {VACUUM}
+db eval {PRAGMA journal_mode = DELETE; VACUUM}
 puts "$file: [file size $file] bytes, [db one {
   SELECT count(*) FROM sqlite_schema WHERE type = 'table'}] tables"
 db close

@@ -276,8 +276,8 @@ static void take_image(const Scenario *s, const char *zJournal) {
   char *z;
   remove_file();
   db = open_pinned();
-  free(value(db, zPragma));
   z = value(db, s->zSetup);
+  free(value(db, zPragma));
   check(z == NULL || strlen(z) < 20, "%s: setup: %s", s->zName, z);
   free(z);
   sqlite3_free(zPragma);

@@ -22,6 +22,7 @@ Steward *steward_new(sqlite3 *db) {
 void steward_free(void *pSteward) {
   Steward *p = pSteward;
   if (p == NULL) return;
+  keeper_free(p);
   stream_log_free(p);
   if (p->xCaptureFree) p->xCaptureFree(p->pCapture);
   sqlite3_free(p);

@@ -33,14 +33,22 @@ static void check_triggers(StewardCall *c) {
   }
 }
 
-/* Retention, amortized: before the first message of a connection, and before
+/* Retention: some of the messages that are too old or too many leave. */
+i64 steward_log_upkeep(StewardCall *c) {
+  i64 nDone;
+  steward_run(c, SQL_log_mark, "");
+  steward_run(c, SQL_log_sweep, "l", steward_now(c->p));
+  nDone = c->rc ? 0 : sqlite3_changes(c->db);
+  steward_run(c, SQL_log_unmark, "");
+  return nDone;
+}
+
+/* The same, amortized: before the first message of a connection, and before
 ** every 64th after it.  Before, so that a failure leaves nothing published. */
 static void sweep_sometimes(StewardCall *c) {
   enum { EVERY = 64 };
   if (c->rc == SQLITE_OK && c->p->nAppend++ % EVERY == 0) {
-    steward_run(c, SQL_log_mark, "");
-    steward_run(c, SQL_log_sweep, "l", steward_now(c->p));
-    steward_run(c, SQL_log_unmark, "");
+    steward_log_upkeep(c);
   }
 }
 

@@ -301,6 +301,21 @@ void steward_begin(StewardCall *c) {
   if (c->zSet) check_set(c);
 }
 
+/* Commits of its own need a connection without a transaction. */
+void steward_alone(StewardCall *c) {
+  if (c->rc) return;
+  if (!sqlite3_get_autocommit(c->db) ||
+      sqlite3_txn_state(c->db, "main") != SQLITE_TXN_NONE) {
+    steward_fail(c, STEWARD_UNSUPPORTED,
+                 "it commits on its own, which cannot be inside a transaction: "
+                 "call it by SELECT %s(...) on its own, outside of BEGIN",
+                 c->zFunc);
+  } else if (sqlite3_db_readonly(c->db, "main") == 1) {
+    steward_fail(c, STEWARD_READ_ONLY,
+                 "the database is open read-only: open it for writing");
+  }
+}
+
 static void open_call(StewardCall *c, Steward *p, const char *zFunc,
                       const char *zSet, StewardMode eMode) {
   memset(c, 0, sizeof(*c));

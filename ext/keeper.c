@@ -1,0 +1,368 @@
+/*
+** keeper.c - everything that is to be done now and then, by one call.
+**
+**     SELECT steward_tick();          -- from a timer of your own
+**     SELECT keeper_start();          -- or by a thread, keeper_thread.c
+**     SELECT * FROM keeper_duties;    -- what there is, and when it is due
+**     SELECT * FROM keeper_log;       -- what was done
+**
+** A duty is a row of keeper_duties below: a statement or function, the set that
+** it needs, a setting that says how often.  When it is due is stored per
+** database (runtime/due.c), so that of several processes one does it.  Each
+** commits on its own; one that fails keeps none of the others.
+*/
+#include <string.h>
+
+#include "keeper_int.h"
+
+/* Is any table's expiry looked after? */
+static int expiry_wanted(StewardCall *c) {
+  return (int)steward_int(c, SQL_duty_expiry_wanted, 0, "");
+}
+
+/* Can free pages be given back, and are they more than a tenth of the file? */
+static int vacuum_wanted(StewardCall *c) {
+  i64 nFree = steward_exec_int(c, 0, "PRAGMA main.freelist_count");
+  return nFree > 64 &&
+         nFree * 10 > steward_exec_int(c, 0, "PRAGMA main.page_count") &&
+         steward_exec_int(c, 0, "PRAGMA main.auto_vacuum") != 0;
+}
+
+/* Has the WAL grown beyond what SQLite checkpoints by itself? */
+static int checkpoint_wanted(StewardCall *c) {
+  enum { BYTES = 4194304 };
+  return steward_wal_bytes(c->db, "main") >= BYTES;
+}
+
+static i64 delivery_run(StewardCall *c) {
+  i64 nDone = steward_log_upkeep(c);
+  return nDone + delivery_upkeep(c);
+}
+
+/* In the order in which they come when all are equally late. */
+const KeeperDuty keeper_duties[] = {
+    {.zName = "expiry",
+     .zSet = "core",
+     .zInterval = "keeper_expiry",
+     .eSql = SQL_duty_expiry,
+     .bBudget = 1,
+     .xWanted = expiry_wanted,
+     .bAgain = 1,
+     .zMeaning = "removes expired rows of attached tables"},
+    {.zName = "delivery",
+     .zSet = "core",
+     .zInterval = "keeper_delivery",
+     .xRun = delivery_run,
+     .bAgain = 1,
+     .zMeaning = "removes messages that are too old, too many, or passed by "
+                 "every subscription, and subscriptions that nobody uses"},
+    {.zName = "jobs",
+     .zSet = "jobs",
+     .zInterval = "keeper_jobs",
+     .xRun = job_upkeep,
+     .bAgain = 1,
+     .zMeaning = "removes jobs that have ended long ago"},
+    {.zName = "checkpoint",
+     .zInterval = "keeper_checkpoint",
+     .eSql = SQL_duty_checkpoint,
+     .xWanted = checkpoint_wanted,
+     .zMeaning = "copies the WAL into the file"},
+    {.zName = "vacuum",
+     .zInterval = "keeper_vacuum",
+     .eSql = SQL_duty_vacuum,
+     .bBudget = 1,
+     .xWanted = vacuum_wanted,
+     .bAgain = 1,
+     .zMeaning = "gives free pages back while they are more than a tenth"},
+    {.zName = "capture",
+     .zSet = "maintenance",
+     .zInterval = "keeper_capture",
+     .eSql = SQL_duty_capture,
+     .zMeaning = "stores the engine's counters"},
+    {.zName = "rollup",
+     .zSet = "maintenance",
+     .zInterval = "keeper_rollup",
+     .eSql = SQL_duty_rollup,
+     .zMeaning = "sums them up by the hour and the day"},
+    {.zName = "optimize",
+     .zInterval = "keeper_optimize",
+     .eSql = SQL_duty_optimize,
+     .zMeaning = "renews the planner's statistics"},
+};
+const int keeper_duty_count = ArraySize(keeper_duties);
+
+/*************************************************************************
+** One tick
+*/
+enum { SLICE_MS = 5 }; /* what one piece of work may take: a write lock */
+
+/* A duty that is due, and what came of it. */
+typedef struct Task {
+  const KeeperDuty *pDuty;
+  i64 iInterval;
+  double rLate; /* in intervals */
+  int bDone;
+  int bMore;   /* it had something to do, and may have more */
+  int bTaken;  /* by another process */
+  i64 nDone;   /* sum of its results ... */
+  char *zDone; /* ... or the last, where that is a text; owned */
+  double rMs;
+  int rc;
+  char *zErr; /* owned */
+} Task;
+
+typedef struct Tick {
+  StewardBudget budget;
+  i64 nBudget;
+  Task aTask[32];
+  int nTask;
+} Tick;
+
+/* The duties that are due, the latest first. */
+static void find_due(StewardCall *c, Tick *t) {
+  int i, k;
+  for (i = 0; i < keeper_duty_count && c->rc == SQLITE_OK; i++) {
+    const KeeperDuty *d = &keeper_duties[i];
+    Task task = {.pDuty = d};
+    i64 nLate;
+    task.iInterval = steward_setting_int(c, d->zInterval);
+    if (task.iInterval == 0) continue;
+    nLate = steward_due(c, d->zName, task.iInterval);
+    if (nLate < 0 || (d->zSet && !steward_installed(c, d->zSet)) ||
+        (d->xWanted && !d->xWanted(c))) {
+      continue;
+    }
+    task.rLate = (double)nLate / (double)task.iInterval;
+    for (k = t->nTask++; k > 0 && t->aTask[k - 1].rLate < task.rLate; k--) {
+      t->aTask[k] = t->aTask[k - 1];
+    }
+    t->aTask[k] = task;
+  }
+}
+
+/* Its function or statement, once, as a call of its own. */
+static void run_once(StewardCall *c, Tick *t, Task *k) {
+  const KeeperDuty *d = k->pDuty;
+  i64 nLeft = steward_budget_left(&t->budget, SLICE_MS), nDone = 0;
+  sqlite3_vtab holder = {0};
+  StewardCall own;
+  steward_open_table(&own, c->p, c->zFunc, d->zSet,
+                     d->xRun ? STEWARD_WRITE : STEWARD_READ);
+  if (d->xRun) {
+    if (own.rc == SQLITE_OK) nDone = d->xRun(&own);
+  } else {
+    sqlite3_stmt *s =
+        d->bBudget ? steward_query(&own, d->eSql, "l", nLeft > 0 ? nLeft : 1)
+                   : steward_query(&own, d->eSql, "");
+    if (steward_next(&own, s)) {
+      nDone = sqlite3_column_int64(s, 0);
+      if (sqlite3_column_type(s, 0) == SQLITE_TEXT) {
+        sqlite3_free(k->zDone);
+        k->zDone = steward_mprintf(&own, "%s", steward_column(&own, s, 0));
+      }
+    }
+    steward_give(&own, d->eSql, s);
+  }
+  k->rc = steward_close_table(&own, &holder);
+  k->zErr = holder.zErrMsg;
+  if (k->rc == SQLITE_OK) k->nDone += nDone;
+  k->bMore = k->rc == SQLITE_OK && d->bAgain && nDone > 0;
+}
+
+/* The same, timed; a keeper's thread leaves the writers five times as long. */
+static void run_task(StewardCall *c, Tick *t, Task *k) {
+  enum { LONGEST_MS = 50 };
+  i64 iStart = steward_monotonic_us(), nUs;
+  run_once(c, t, k);
+  nUs = steward_monotonic_us() - iStart;
+  k->bDone = 1;
+  k->rMs += (double)nUs / 1000.0;
+  if ((k->rc & 0xff) == SQLITE_NOMEM) {
+    steward_fail_nomem(c);
+  } else if ((k->rc & 0xff) == SQLITE_INTERRUPT) {
+    steward_fail_rc(c, k->rc, "interrupted");
+  }
+  if (c->p->zKeeper && c->rc == SQLITE_OK) {
+    sqlite3_sleep((int)(nUs < LONGEST_MS * 200 ? nUs / 200 : LONGEST_MS));
+  }
+}
+
+/* Do what is due, and then again what has more to do, while the budget
+** lasts; the first of all in any case. */
+static void run_tasks(StewardCall *c, Tick *t) {
+  int i, bMore = 1, bFirst = 1;
+  for (i = 0; i < t->nTask && c->rc == SQLITE_OK; i++) {
+    Task *k = &t->aTask[i];
+    if (!bFirst && steward_budget_left(&t->budget, 1) == 0) return;
+    k->bTaken = !steward_due_claim(c, k->pDuty->zName, k->iInterval);
+    if (k->bTaken || c->rc) continue;
+    run_task(c, t, k);
+    bFirst = 0;
+  }
+  while (bMore) {
+    bMore = 0;
+    for (i = 0; i < t->nTask && c->rc == SQLITE_OK; i++) {
+      Task *k = &t->aTask[i];
+      if (!k->bMore) continue;
+      if (steward_budget_left(&t->budget, 1) == 0) return;
+      if (k->pDuty->xWanted && !k->pDuty->xWanted(c)) {
+        k->bMore = 0;
+        continue;
+      }
+      run_task(c, t, k);
+      bMore = 1;
+    }
+  }
+}
+
+/* Write down what came of it: in steward_duties, and in the log if it did
+** something or could not. */
+static void note_task(StewardCall *c, const Task *k) {
+  i64 iNow = steward_now(c->p);
+  char zNumber[24];
+  const char *zResult = k->zDone;
+  int bBusy = (k->rc & 0xff) == SQLITE_BUSY;
+  if (!k->bDone || c->rc) return;
+  if (zResult == NULL) {
+    sqlite3_snprintf(sizeof(zNumber), zNumber, "%lld", k->nDone);
+    zResult = zNumber;
+  }
+  steward_run(c, SQL_duty_done, "tldtti", k->pDuty->zName, iNow, k->rMs,
+              zResult, k->zErr, k->bMore || bBusy);
+  if (k->zErr || k->zDone || k->nDone) {
+    steward_run(c, SQL_keeper_log_add, "lttdtt", iNow, k->pDuty->zName,
+                c->p->zKeeper, k->rMs, zResult, k->zErr);
+  }
+}
+
+static void note_tasks(StewardCall *c, const Tick *t) {
+  StewardCall own;
+  sqlite3_vtab holder = {0};
+  int i, rc, nDone = 0;
+  for (i = 0; i < t->nTask; i++) nDone += t->aTask[i].bDone;
+  if (c->rc || nDone == 0) return;
+  steward_open_table(&own, c->p, c->zFunc, "core", STEWARD_WRITE);
+  for (i = 0; i < t->nTask; i++) note_task(&own, &t->aTask[i]);
+  rc = steward_close_table(&own, &holder);
+  if (rc) {
+    c->rc = rc;
+    c->zErr = holder.zErrMsg;
+  }
+}
+
+/* What was done, as JSON; caller frees. */
+static char *tick_json(StewardCall *c, const Tick *t, int bEnabled) {
+  sqlite3_str *s = sqlite3_str_new(c->db);
+  int i;
+  sqlite3_str_appendf(s, "{\"enabled\":%d,\"budget_ms\":%lld,\"duties\":[",
+                      bEnabled, t->nBudget);
+  for (i = 0; i < t->nTask; i++) {
+    const Task *k = &t->aTask[i];
+    sqlite3_str_appendf(s, "%s{\"duty\":\"%s\"", i ? "," : "", k->pDuty->zName);
+    if (!k->bDone) {
+      sqlite3_str_appendf(s, ",\"skipped\":\"%s\"}",
+                          k->bTaken ? "taken" : "budget");
+      continue;
+    }
+    if (k->zErr) {
+      sqlite3_str_appendall(s, ",\"error\":");
+      steward_json_string(s, k->zErr, (int)strlen(k->zErr));
+    } else if (k->zDone) {
+      sqlite3_str_appendf(s, ",\"result\":%s", k->zDone);
+    } else {
+      sqlite3_str_appendf(s, ",\"result\":%lld", k->nDone);
+    }
+    sqlite3_str_appendf(s, ",\"more\":%d,\"ms\":%.3f}", k->bMore, k->rMs);
+  }
+  sqlite3_str_appendall(s, "]}");
+  return steward_str_finish(c, s);
+}
+
+static void tick_free(Tick *t) {
+  int i;
+  for (i = 0; i < t->nTask; i++) {
+    sqlite3_free(t->aTask[i].zDone);
+    sqlite3_free(t->aTask[i].zErr);
+  }
+}
+
+/* Where it can work at all. */
+static void check_tick(StewardCall *c) {
+  if (steward_on_dqlite(c->p)) {
+    steward_fail(c, STEWARD_UNSUPPORTED,
+                 "it commits on its own, which dqlite does not replicate: call "
+                 "ttl_sweep() and the like between BEGIN IMMEDIATE and COMMIT");
+  }
+  steward_alone(c);
+  if (c->rc == SQLITE_OK && !steward_installed(c, "core")) {
+    steward_fail(c, STEWARD_NOT_INSTALLED,
+                 "set 'core' is not installed: SELECT migrate_up('core')");
+  }
+}
+
+/* steward_tick([budget]) -> JSON, what was done     directonly
+** Do everything that is due, the latest first (in its own intervals), for about
+** `budget` (ms or text, 100 ms; 0: one duty), each in short transactions of its
+** own: expired rows, old messages, subscriptions and jobs, free pages, the WAL,
+** statistics, counters.  keeper_duties tells what there is and when it is due;
+** of several processes that call this one does each.  Members: enabled (setting
+** maintenance_enabled), budget_ms, duties: an array with duty and result (a
+** count, or what the function returned), more (there is, and it goes on at the
+** next call) and ms, or error, or skipped (`budget`; `taken` by another
+** process).  A duty that fails is logged in keeper_log and keeps none of the
+** others.
+** Set: core
+** Errors: "UNSUPPORTED: steward_tick: it commits on its own, which cannot be
+**   inside a transaction: call it by SELECT steward_tick(...) on its own,
+**   outside of BEGIN"; UNSUPPORTED on dqlite; NOT_INSTALLED; READ_ONLY; BUSY.
+** Source: seed 001, automatic scheduling.
+** Example: CREATE TABLE s(id, at INTEGER);
+**   INSERT INTO s VALUES (1, 1000), (2, NULL);
+**   SELECT ttl_attach('s', 'at', '{"unit":"s"}'); -- 1
+**   SELECT steward_tick(0) ->> '$.duties[0].result'; -- 1
+**   SELECT id FROM s; -- 2
+*/
+static void steward_tick(sqlite3_context *ctx, int argc, sqlite3_value **argv) {
+  StewardCall c;
+  Tick t = {.nBudget = 100};
+  char *zResult = NULL;
+  int bEnabled = 0;
+  Steward **pp =
+      argc > 0 ? sqlite3_value_pointer(argv[0], KEEPER_CONTEXT) : NULL;
+  if (pp) {
+    *pp = sqlite3_user_data(ctx);
+    return;
+  }
+  steward_open(&c, ctx, "steward_tick", NULL, STEWARD_READ);
+  if (argc > 0 && sqlite3_value_type(argv[0]) != SQLITE_NULL) {
+    t.nBudget = steward_arg_time(&c, argv[0], "budget");
+  }
+  if (c.rc == SQLITE_OK && (t.nBudget < 0 || t.nBudget > 3600000)) {
+    steward_fail(&c, STEWARD_INVALID_ARGUMENT,
+                 "budget must be within 0..3600000 ms, got %lld", t.nBudget);
+  }
+  check_tick(&c);
+  bEnabled = (int)steward_setting_int(&c, "maintenance_enabled");
+  if (c.rc == SQLITE_OK) {
+    steward_budget_begin(&t.budget, t.nBudget);
+    if (bEnabled) find_due(&c, &t);
+    run_tasks(&c, &t);
+    note_tasks(&c, &t);
+    zResult = tick_json(&c, &t, bEnabled);
+  }
+  tick_free(&t);
+  if (steward_close(&c)) {
+    sqlite3_free(zResult);
+    return;
+  }
+  sqlite3_result_text(ctx, zResult, -1, sqlite3_free);
+  sqlite3_result_subtype(ctx, 'J');
+}
+
+static const StewardFunc aFunc[] = {
+    {"steward_tick", 0, 1, STEWARD_DIRECTONLY, steward_tick, NULL, 0},
+};
+
+int keeper_register(Steward *p) {
+  return steward_register_functions(p, aFunc, ArraySize(aFunc));
+}
