@@ -1,9 +1,10 @@
 /*
 ** config.c - settings and the clock.
 **
-** A setting is a number with a range, declared once in aSetting below; what
-** differs from its default is a row of steward_config, so it belongs to the
-** database, not to the process.  steward_settings lists them all.
+** A setting is a number with a range, declared once in aSetting below (or a
+** list of directories); what differs from its default is a row of
+** steward_config, so it belongs to the database, not to the process.
+** steward_settings lists them all.
 **
 **     SELECT steward_setting('MAX_DELIVERY_QUEUE', 5000);
 **     SELECT steward_clock(1700000000000);   -- tests: time stands still
@@ -40,6 +41,9 @@ static const StewardSetting aSetting[] = {
      "age at which old rows leave the histories of delta_history"},
     {"delta_history_rows", 1000000, 1, 1000000000000LL, "rows",
      "old rows that the history of a table keeps"},
+    {"directories", 0, 0, 0, "directories",
+     "where files may be that SQL names: a JSON array of absolute paths; NULL: "
+     "beside this database or below for pool_*, anywhere for vacuum_into"},
     {"health_integrity_bytes", 67108864, 0, 1099511627776LL, "bytes",
      "largest file whose integrity health_checks reads within one SELECT"},
     {"health_retention_days", 7, 1, 36500, "days",
@@ -90,6 +94,10 @@ static const StewardSetting aSetting[] = {
      "age at which performance metrics are removed"},
     {"performance_rollup_days", 1825, 1, 36500, "days",
      "age at which the sums of performance metrics by the day are removed"},
+    {"pool_max_bytes", 16777216, 1024, 1000000000, "bytes",
+     "result of pool_query, or of pool_query_all, as JSON"},
+    {"pool_threads", 8, 1, 64, "threads",
+     "files that pool_query_all reads at a time"},
     /* the store's, in the order of its enum StoreLimit */
     {"store_max_bulk_bytes", 524288, 1, 1073741824, "bytes",
      "values and metadata of one store_bulk_put together"},
@@ -158,6 +166,24 @@ static const StewardSetting *find_setting(StewardCall *c, const char *zName) {
   return NULL;
 }
 
+int steward_setting_is_text(const StewardSetting *pSetting) {
+  return strcmp(pSetting->zUnit, "directories") == 0;
+}
+
+/* Take over how looking went; 1 when there is no table to look in, so that
+** every setting has its default. */
+static int look_failed(StewardCall *c, StewardCall *look) {
+  if (look->rc == SQLITE_ERROR &&
+      (!steward_installed(c, "core") ||
+       !steward_int(c, SQL_introspect_object, 0, "t", "steward_config"))) {
+    sqlite3_free(look->zErr);
+    return 1;
+  }
+  c->rc = look->rc;
+  c->zErr = look->zErr;
+  return 0;
+}
+
 /* What is stored, in range or not, or the default; before the core set is
 ** installed every setting has its default. */
 i64 steward_setting_stored(StewardCall *c, const StewardSetting *pSetting) {
@@ -167,15 +193,17 @@ i64 steward_setting_stored(StewardCall *c, const StewardSetting *pSetting) {
   look.zSet = NULL;
   iValue = steward_int(&look, SQL_config_get, pSetting->iDefault, "t",
                        pSetting->zName);
-  if (look.rc == SQLITE_ERROR &&
-      (!steward_installed(c, "core") ||
-       !steward_int(c, SQL_introspect_object, 0, "t", "steward_config"))) {
-    sqlite3_free(look.zErr);
-    return pSetting->iDefault;
-  }
-  c->rc = look.rc;
-  c->zErr = look.zErr;
-  return iValue;
+  return look_failed(c, &look) ? pSetting->iDefault : iValue;
+}
+
+/* The same for one that is text; NULL: not set.  Caller frees. */
+char *steward_setting_text(StewardCall *c, const char *zName) {
+  StewardCall look = *c;
+  char *zValue;
+  if (c->rc) return NULL;
+  look.zSet = NULL;
+  zValue = steward_text(&look, SQL_config_get, "t", zName);
+  return look_failed(c, &look) ? NULL : zValue;
 }
 
 /* Somebody may have stored what is out of range. */
@@ -218,11 +246,28 @@ i64 steward_setting_kept(StewardCall *c, const char *zName) {
   return p->setting.iValue;
 }
 
+/* Store a list of directories, or forget it. */
+static void set_directories(StewardCall *c, const char *zName,
+                            sqlite3_value *v) {
+  const char *zList;
+  if (sqlite3_value_type(v) == SQLITE_NULL) {
+    steward_run(c, SQL_config_remove, "t", zName);
+    return;
+  }
+  zList = steward_arg_text(c, v, zName, 100000);
+  if (steward_int(c, SQL_path_is_list, 0, "t", zList) == 0) {
+    steward_fail_argument(c, v, zName,
+                          "a JSON array of absolute paths, or NULL");
+  }
+  steward_run(c, SQL_config_set, "tt", zName, zList);
+}
+
 /* steward_setting(name TEXT [, value]) -> the value, or 1 when setting
 **                                                               directonly
 ** Read a setting, or store it in this database.  Settings in ms take durations
-** such as '15m' too.  The table steward_settings lists names, defaults, ranges
-** and meanings.
+** such as '15m' too; `directories` takes a JSON array of absolute paths, and
+** NULL for its default.  The table steward_settings lists names, defaults,
+** ranges and meanings.
 ** Before the core set is installed every setting reads as its default.
 ** Set: core
 ** Errors: "INVALID_ARGUMENT: steward_setting: unknown setting 'X': did you mean
@@ -237,12 +282,20 @@ static void steward_setting(sqlite3_context *ctx, int argc,
   StewardCall c;
   const char *zName;
   const StewardSetting *pSetting;
+  char *zText = NULL;
   i64 iValue = 0;
   steward_open(&c, ctx, "steward_setting", argc > 1 ? "core" : NULL,
                argc > 1 ? STEWARD_WRITE_ONE : STEWARD_READ);
   zName = steward_arg_text(&c, argv[0], "name", 100);
   pSetting = c.rc ? NULL : find_setting(&c, zName);
-  if (pSetting && argc == 1) {
+  if (pSetting && steward_setting_is_text(pSetting)) {
+    if (argc == 1) {
+      zText = steward_setting_text(&c, zName);
+    } else {
+      set_directories(&c, zName, argv[1]);
+      iValue = 1;
+    }
+  } else if (pSetting && argc == 1) {
     iValue = steward_setting_value(&c, pSetting);
   } else if (pSetting) {
     if (strcmp(pSetting->zUnit, "ms") == 0) {
@@ -259,7 +312,13 @@ static void steward_setting(sqlite3_context *ctx, int argc,
     steward_run(&c, SQL_config_set, "tl", zName, iValue);
     iValue = 1;
   }
-  if (steward_close(&c) == SQLITE_OK) sqlite3_result_int64(ctx, iValue);
+  if (steward_close(&c)) {
+    sqlite3_free(zText);
+  } else if (zText) {
+    sqlite3_result_text(ctx, zText, -1, sqlite3_free);
+  } else if (argc > 1 || !steward_setting_is_text(pSetting)) {
+    sqlite3_result_int64(ctx, iValue);
+  }
 }
 
 typedef struct ClockOptions {

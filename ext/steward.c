@@ -74,6 +74,10 @@ static int (*const aRegister[])(Steward *) = {
     tune_register,
     tune_tables_register,        /* pragmas */
     maintenance_tables_register, /* the sqlite_* tables */
+    pool_config_register,
+    pool_register,
+    pool_tables_register, /* connections, and queries on other files */
+    api_register,         /* the same for C */
     help_register,
     help_tables_register, /* help, errors: last */
 };
@@ -135,7 +139,9 @@ __attribute__((visibility("default")))
 
 int sqlite3_steward_init(sqlite3 *db, char **pzErrMsg,
                          const sqlite3_api_routines *pApi) {
-  SQLITE_EXTENSION_INIT2(pApi);
+  /* SQLITE_EXTENSION_INIT2, which writes though connections of other threads
+  ** are reading it */
+  if (sqlite3_api != pApi) sqlite3_api = pApi;
   if (sqlite3_libversion_number() < STEWARD_SQLITE_MINIMUM_NUMBER) {
     *pzErrMsg = sqlite3_mprintf(
         "steward %s needs SQLite %s or later, this is %s: load it into a newer "

@@ -142,6 +142,7 @@ int steward_duration(const char *z, int n, i64 *piMs /* OUT */);
 */
 struct Steward {
   sqlite3 *db;
+  int bPooled;        /* the pool opened this connection, see ext/pool.c */
   void *pOwner;       /* the owner table's instance while it is connected */
   StewardForm *pForm; /* kept forms, the last used first, see form.c */
   sqlite3_stmt *aStmt[SQL_COUNT]; /* cached statements, see stmt.c */
@@ -203,6 +204,8 @@ typedef struct StewardFunc {
 } StewardFunc;
 
 Steward *steward_new(sqlite3 *db);
+Steward *steward_pooling(int bOn);
+void steward_when_idle(void (*x)(void));
 int steward_setup(sqlite3 *db, char **pzErrMsg); /* steward.c: register all */
 void steward_free(void *pSteward);
 int steward_register_functions(Steward *p, const StewardFunc *aFunc, int n);
@@ -292,9 +295,19 @@ i64 steward_wait(StewardCall *c, i64 iTimeout /* ms */,
 /*************************************************************************
 ** Interface to code in private.c: a second connection to the same file
 */
+int steward_connect(const char *zFile, int eFlags, const char *zVfs,
+                    sqlite3 **ppDb /* OUT */);
+int steward_pass_interrupt(void *pCall);
 sqlite3 *steward_private_open(StewardCall *c, int bWrite);
 void steward_private_exec(StewardCall *c, sqlite3 *pPrivate,
                           char *zSql /* freed */);
+
+/*************************************************************************
+** Interface to code in path.c: files that SQL names
+*/
+char *steward_path_real(StewardCall *c, const char *zPath, int bExists);
+char *steward_path_allowed(StewardCall *c, const char *zPath, int bExists);
+void steward_path_check(StewardCall *c, const char *zPath);
 
 /*************************************************************************
 ** Interface to code in lease.c: what one owner has at a time, for a while
@@ -597,6 +610,8 @@ i64 steward_setting_value(StewardCall *c, const StewardSetting *pSetting);
 void steward_setting_check(StewardCall *c, const StewardSetting *pSetting,
                            i64 iValue);
 i64 steward_setting_int(StewardCall *c, const char *zName);
+int steward_setting_is_text(const StewardSetting *pSetting);
+char *steward_setting_text(StewardCall *c, const char *zName);
 i64 steward_setting_kept(StewardCall *c, const char *zName);
 
 /*************************************************************************
@@ -674,5 +689,9 @@ char *steward_temp_directory(StewardCall *c); /* caller frees */
 int vacuum_register(Steward *p);
 int vacuum_tables_register(Steward *p);
 int maintenance_tables_register(Steward *p);
+int pool_config_register(Steward *p);
+int pool_register(Steward *p);
+int pool_tables_register(Steward *p);
+int api_register(Steward *p);
 
 #endif

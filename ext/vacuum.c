@@ -363,8 +363,8 @@ static void copy_into(StewardCall *c, sqlite3 *pPrivate, const char *zPath) {
 /* vacuum_into(path TEXT) -> INTEGER, bytes    directonly
 ** A backup: a compact copy of the database as it was committed last, written
 ** under another name, verified, synced, and only then called `path`.  Nothing
-** is
-** ever overwritten, and writers go on meanwhile.
+** is ever overwritten, and writers go on meanwhile.  Setting `directories`,
+** once it is set, says where.
 ** Errors: "CONFLICT: vacuum_into: '/b/app.db' exists already: choose another
 **   name"; UNSUPPORTED inside a transaction, in memory and on dqlite; the
 **   engine's own text when the disk is full.
@@ -379,6 +379,7 @@ static void vacuum_into(sqlite3_context *ctx, int argc, sqlite3_value **argv) {
   i64 nBytes = 0;
   steward_open(&c, ctx, "vacuum_into", NULL, STEWARD_READ);
   zPath = steward_arg_text(&c, argv[0], "path", 4000);
+  steward_path_check(&c, zPath);
   if (zPath && lstat(zPath, &st) == 0) {
     steward_fail(&c, STEWARD_CONFLICT,
                  "'%s' exists already: choose another name", zPath);

@@ -163,8 +163,8 @@ static inline unsigned long long digest(sqlite3 *db) {
 ** memory; those that need a file are left to tests/help.test. */
 #define EXAMPLES_SQL                                                           \
   "SELECT name, example FROM steward_help WHERE example <> ''"                 \
-  " AND (kind = 'table' OR name NOT GLOB 'vacuum_*')"                          \
-  " AND name <> 'keeper_start' ORDER BY name"
+  " AND (kind = 'table' OR name NOT GLOB 'vacuum_*' AND name NOT GLOB"         \
+  " 'pool_[eq]*') AND name <> 'keeper_start' ORDER BY name"
 #define EXAMPLE_SETUP                                                          \
   "SELECT migrate_up('all'); SELECT steward_clock(1700000000000);"
 

@@ -4,28 +4,57 @@
 ** The context is made by the entry point and freed by the destructor of the
 ** owner table's module, the last thing of ours that a closing connection
 ** destroys (function destructors run before it); functions borrow it.
+**
+** The contexts of connections that the host opened are counted: when the last
+** one goes, what the library keeps for the process goes, too.
 */
 #include <assert.h>
+#include <stdatomic.h>
 #include <string.h>
 
 #include "steward_int.h"
+
+static atomic_int nUser;              /* contexts that are not the pool's */
+static _Atomic(void (*)(void)) xIdle; /* called when they are none */
+static _Thread_local int bPooling;    /* this thread opens one of the pool's */
+static _Thread_local Steward *pMade;  /* the last one that it made */
 
 Steward *steward_new(sqlite3 *db) {
   Steward *p = sqlite3_malloc64(sizeof(*p));
   if (p == NULL) return NULL;
   memset(p, 0, sizeof(*p));
   p->db = db;
+  p->bPooled = bPooling;
+  pMade = p;
+  if (!p->bPooled) atomic_fetch_add(&nUser, 1);
   return p;
+}
+
+/* Contexts that this thread makes from now on are the pool's, or are not; the
+** one made last since then. */
+Steward *steward_pooling(int bOn) {
+  Steward *p = bOn ? NULL : pMade;
+  bPooling = bOn;
+  pMade = NULL;
+  return p;
+}
+
+/* Have x called when no connection of the host has the library any more. */
+void steward_when_idle(void (*x)(void)) {
+  atomic_store(&xIdle, x);
 }
 
 /* Destructor.  The owner table has finalized the statements already. */
 void steward_free(void *pSteward) {
   Steward *p = pSteward;
+  void (*x)(void) = NULL;
   if (p == NULL) return;
   keeper_free(p);
   stream_log_free(p);
   if (p->xCaptureFree) p->xCaptureFree(p->pCapture);
+  if (!p->bPooled && atomic_fetch_sub(&nUser, 1) == 1) x = atomic_load(&xIdle);
   sqlite3_free(p);
+  if (x) x();
 }
 
 /* SQLite 3.45 and later want to know which functions give their result a

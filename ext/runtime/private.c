@@ -6,6 +6,8 @@
 ** ourselves: it is opened only while this connection has no transaction, so
 ** nothing that it waits for is held by the thread that waits.
 **
+** steward_connect() opens those of the pool, too (ext/pool.c).
+**
 ** The file is never opened by anything but SQLite: closing another descriptor
 ** of it would drop the locks of the whole process.
 */
@@ -37,9 +39,15 @@ static void check_private(StewardCall *c, int bWrite) {
   }
 }
 
-/* The path as a URI, its special characters escaped; caller frees. */
-static char *file_uri(StewardCall *c, const char *zFile) {
-  sqlite3_str *pUri = sqlite3_str_new(c->db);
+/* Open a file by its path, whatever characters are in it, by a VFS (NULL: the
+** default one), never with a shared cache.  *ppDb may be set after a failure,
+** too, for its error text: it is the caller's to close in any case. */
+int steward_connect(const char *zFile, int eFlags, const char *zVfs,
+                    sqlite3 **ppDb /* OUT */) {
+  sqlite3_str *pUri = sqlite3_str_new(NULL);
+  char *zUri;
+  int rc;
+  *ppDb = NULL;
   sqlite3_str_appendall(pUri, "file:");
   for (; zFile[0]; zFile++) {
     if (strchr("?#%", zFile[0])) {
@@ -48,12 +56,18 @@ static char *file_uri(StewardCall *c, const char *zFile) {
       sqlite3_str_appendchar(pUri, 1, zFile[0]);
     }
   }
-  return steward_str_finish(c, pUri);
+  zUri = sqlite3_str_finish(pUri);
+  if (zUri == NULL) return SQLITE_NOMEM;
+  rc = sqlite3_open_v2(
+      zUri, ppDb, eFlags | SQLITE_OPEN_URI | SQLITE_OPEN_PRIVATECACHE, zVfs);
+  sqlite3_free(zUri);
+  return rc;
 }
 
-/* sqlite3_interrupt() of the host reaches its own connection only: pass it on.
-** A nested statement notices. */
-static int pass_interrupt(void *pCall) {
+/* sqlite3_interrupt() of the host reaches its own connection only: pass it on
+** where we work or wait for it, as a progress handler or by asking.  A nested
+** statement notices. */
+int steward_pass_interrupt(void *pCall) {
   StewardCall *c = pCall;
   StewardCall look = {.p = c->p, .db = c->db, .zFunc = c->zFunc};
   int bStop;
@@ -67,26 +81,21 @@ static int pass_interrupt(void *pCall) {
 sqlite3 *steward_private_open(StewardCall *c, int bWrite) {
   sqlite3 *pPrivate = NULL;
   sqlite3_vfs *pVfs = NULL;
-  char *zUri;
   int rc;
   check_private(c, bWrite);
   if (c->rc) return NULL;
   sqlite3_file_control(c->db, "main", SQLITE_FCNTL_VFS_POINTER, &pVfs);
-  zUri = file_uri(c, sqlite3_db_filename(c->db, "main"));
-  if (zUri == NULL) return NULL;
-  rc = sqlite3_open_v2(zUri, &pPrivate,
+  rc = steward_connect(sqlite3_db_filename(c->db, "main"),
                        (bWrite ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY) |
-                           SQLITE_OPEN_URI | SQLITE_OPEN_PRIVATECACHE |
                            SQLITE_OPEN_NOMUTEX,
-                       pVfs ? pVfs->zName : NULL);
-  sqlite3_free(zUri);
+                       pVfs ? pVfs->zName : NULL, &pPrivate);
   if (rc) {
     steward_fail_rc(c, rc, "cannot open the file a second time: %s",
                     sqlite3_errmsg(pPrivate));
     sqlite3_close(pPrivate);
     return NULL;
   }
-  sqlite3_progress_handler(pPrivate, 10000, pass_interrupt, c);
+  sqlite3_progress_handler(pPrivate, 10000, steward_pass_interrupt, c);
   return pPrivate;
 }
 

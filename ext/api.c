@@ -1,0 +1,112 @@
+/*
+** api.c - the interface for C programs, see steward.h.
+**
+** SQLite hands it over: the program binds the address of a pointer as a value
+** of type "steward_api", which SQL cannot forge, and the function fills it in.
+** The functions live as long as the process: the library stays mapped.
+*/
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "pool_int.h"
+
+static _Thread_local char zLastError[500];
+
+/* End a call from C: its result code; the text stays for this thread. */
+static int api_close(StewardCall *c) {
+  sqlite3_snprintf((int)sizeof(zLastError), zLastError, "%s",
+                   c->rc == SQLITE_OK ? ""
+                   : c->zErr          ? c->zErr
+                                      : "out of memory");
+  sqlite3_free(c->zErr);
+  return c->rc;
+}
+
+static int pool_acquire_c(const char *zPath, int iTimeout,
+                          sqlite3 **ppDb /* OUT */) {
+  StewardCall c = {.zFunc = "steward_pool_acquire"};
+  PoolWant want = {.zPath = zPath, .iTimeout = iTimeout, .bFill = 1};
+  PoolConn *pConn = NULL;
+  char *zReal = NULL;
+  *ppDb = NULL;
+  if (zPath == NULL) {
+    steward_fail(&c, STEWARD_INVALID_ARGUMENT, "path must be text, got NULL");
+  } else if (zPath[0] != '/' || !pool_known(zPath)) {
+    want.zPath = zReal = steward_path_real(&c, zPath, 1);
+  }
+  pConn = pool_acquire(&c, &want);
+  if (c.rc && zReal == NULL && zPath) {
+    /* a directory on the way to it may have become a symlink since */
+    StewardCall again = {.zFunc = c.zFunc};
+    want.zPath = zReal = steward_path_real(&again, zPath, 1);
+    if (zReal && strcmp(zReal, zPath)) {
+      pConn = pool_acquire(&again, &want);
+      sqlite3_free(c.zErr);
+      c = again;
+    } else {
+      sqlite3_free(again.zErr);
+    }
+  }
+  sqlite3_free(zReal);
+  if (pConn) {
+    pool_set_read_only(&c, pConn, 0);
+    *ppDb = pConn->db;
+  }
+  return api_close(&c);
+}
+
+static int pool_release_c(sqlite3 *db) {
+  StewardCall c = {.zFunc = "steward_pool_release"};
+  if (!pool_release(db)) {
+    steward_fail_rc(&c, SQLITE_MISUSE,
+                    "this is no connection that was acquired and not given "
+                    "back: release each once, by the process that acquired it");
+  }
+  return api_close(&c);
+}
+
+static const char *error_c(void) {
+  return zLastError;
+}
+
+static const steward_api api = {
+    .version = 1,
+    .pool_acquire = pool_acquire_c,
+    .pool_release = pool_release_c,
+    .error = error_c,
+};
+
+/* steward_api(pointer) -> INTEGER, version of the interface    directonly
+** Hand the C interface to a program, which binds a pointer of type
+** "steward_api": steward_api_get() of steward.h does it.  NULL for NULL, as SQL
+** sees a pointer of another type.
+** Errors: "INVALID_ARGUMENT: steward_api: it takes a pointer that a C program
+**   binds, see steward_api_get() in steward.h".
+** Source: fts5's C interface.
+** Example: SELECT steward_api(NULL) IS NULL; -- 1
+*/
+static void steward_api_function(sqlite3_context *ctx, int argc,
+                                 sqlite3_value **argv) {
+  const steward_api **pp = sqlite3_value_pointer(argv[0], "steward_api");
+  StewardCall c;
+  steward_open(&c, ctx, "steward_api", NULL, STEWARD_READ);
+  if (pp) {
+    *pp = &api;
+  } else if (sqlite3_value_type(argv[0]) != SQLITE_NULL) {
+    steward_fail(&c, STEWARD_INVALID_ARGUMENT,
+                 "it takes a pointer that a C program binds, see "
+                 "steward_api_get() in steward.h");
+  }
+  if (steward_close(&c) == SQLITE_OK && pp) {
+    sqlite3_result_int(ctx, api.version);
+  }
+}
+
+static const StewardFunc aFunc[] = {
+    {"steward_api", 1, 1, STEWARD_DIRECTONLY, steward_api_function, NULL, 0},
+};
+
+int api_register(Steward *p) {
+  return steward_register_functions(p, aFunc, ArraySize(aFunc));
+}

@@ -1,0 +1,551 @@
+/*
+** pool.c - the connection pool as C programs use it: the life of a connection,
+** limits and the order of those who wait, files that go, connections that
+** break, threads, fork, and the end.
+**
+**     pool steward.so
+*/
+#include <fcntl.h>
+#include <pthread.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "ctest.h"
+
+#include "../ext/steward.h"
+
+static const steward_api *api;
+static char zDir[100], zFile[200], zOther[200];
+
+static sqlite3 *acquire(int iTimeout) {
+  sqlite3 *db = NULL;
+  int rc = api->pool_acquire(zFile, iTimeout, &db);
+  check(rc == SQLITE_OK && db, "acquire: %d %s", rc, api->error());
+  return db;
+}
+
+static void release(sqlite3 *db) {
+  int rc = api->pool_release(db);
+  check(rc == SQLITE_OK, "release: %d %s", rc, api->error());
+}
+
+/* The error of an acquire that must fail. */
+static void refused(const char *zPath, int iTimeout, int rcWant,
+                    const char *zWant) {
+  sqlite3 *db = (sqlite3 *)zPath;
+  int rc = api->pool_acquire(zPath, iTimeout, &db);
+  check(rc == rcWant && db == NULL && strstr(api->error(), zWant),
+        "acquire %s: %d %s, expected %d %s", zPath ? zPath : "NULL", rc,
+        api->error(), rcWant, zWant);
+  if (db) api->pool_release(db);
+}
+
+static void configure(sqlite3 *db, const char *zNumbers) {
+  char *z = sqlite3_mprintf("SELECT pool_configure(%Q, %s)", zFile, zNumbers);
+  expect(db, z, "1");
+  sqlite3_free(z);
+}
+
+/* A column of pool_status for zFile. */
+static int status(sqlite3 *db, const char *zColumn) {
+  char *z = sqlite3_mprintf("SELECT %s FROM pool_status WHERE path = %Q",
+                            zColumn, zFile);
+  char *zValue = value(db, z);
+  int i = zValue ? atoi(zValue) : -1;
+  free(zValue);
+  sqlite3_free(z);
+  return i;
+}
+
+static void remove_file(const char *z) {
+  static const char *const azSuffix[] = {"", "-wal", "-shm", "-journal"};
+  char zPath[300];
+  int i;
+  for (i = 0; i < 4; i++) {
+    snprintf(zPath, sizeof(zPath), "%s%s", z, azSuffix[i]);
+    unlink(zPath);
+  }
+}
+
+static void make_file(const char *z, const char *zSql) {
+  sqlite3 *db = NULL;
+  remove_file(z);
+  sqlite3_open(z, &db);
+  free(value(db, "PRAGMA journal_mode = WAL"));
+  free(value(db, zSql));
+  sqlite3_close(db);
+}
+
+/*************************************************************************
+** One connection after the other
+*/
+static void lives(sqlite3 *db) {
+  sqlite3 *a, *b, *other = NULL;
+  sqlite3_stmt *pStmt = NULL;
+  configure(db, "1, 2, '1s'");
+  a = acquire(0);
+  check(sqlite3_txn_state(a, NULL) == SQLITE_TXN_NONE, "no transaction");
+  expect(a, "SELECT steward_version()", STEWARD_VERSION);
+  expect(a, "PRAGMA synchronous", "1");
+  expect(a, "PRAGMA journal_mode", "wal");
+  expect(a, "PRAGMA query_only", "0");
+  b = acquire(0);
+  check(a != b, "two callers, two connections");
+  check(status(db, "in_use") == 2 && status(db, "idle") == 0, "in use");
+  refused(zFile, 0, SQLITE_BUSY,
+          "BUSY: steward_pool_acquire: all 2 connections");
+  refused(zFile, 30, SQLITE_BUSY, "were in use for 3");
+  check(status(db, "timeouts_total") == 2, "time-outs are counted");
+  release(b);
+  check(api->pool_release(b) == SQLITE_MISUSE, "a double release is refused");
+  check(strstr(api->error(), "no connection that was acquired") != NULL,
+        "and says why: %s", api->error());
+  check(api->pool_release(db) == SQLITE_MISUSE, "nor is it the host's own");
+  check(api->pool_release(NULL) == SQLITE_MISUSE, "nor NULL");
+  expect(b, "SELECT 1", "interrupted");
+  check(acquire(0) == b, "the last one that came back goes out first");
+  expect(b, "SELECT 1", "1");
+
+  /* what is unfinished is ended */
+  expect(b, "BEGIN; INSERT INTO t VALUES (99); SELECT max(x) FROM t", "99");
+  sqlite3_prepare_v2(b, "SELECT x FROM t", -1, &pStmt, NULL);
+  sqlite3_step(pStmt);
+  release(b);
+  expect(db, "SELECT count(*) FROM t WHERE x = 99", "0");
+  check(!sqlite3_stmt_busy(pStmt), "the statement was reset");
+  sqlite3_finalize(pStmt);
+  check(acquire(0) == b, "it is given out again");
+
+  /* what is not as it was is closed */
+  expect(b, "SELECT steward_clock(7)", "1");
+  release(b);
+  check(acquire(0) == b, "a pinned clock is no reason to close it");
+  expect(b, "SELECT steward_now() > 1000000", "1");
+  expect(b, "ATTACH ':memory:' AS more", NULL);
+  release(b);
+  check(status(db, "open") == 1, "with an attached database it is closed");
+  release(a);
+  check(status(db, "in_use") == 0, "nothing is in use");
+
+  refused(NULL, 0, SQLITE_ERROR, "path must be text");
+  refused("", 0, SQLITE_ERROR, "path must be that of a file");
+  refused(":memory:", 0, SQLITE_ERROR, "path must be that of a file");
+  refused("/nowhere/x.db", 0, SQLITE_ERROR, "NOT_FOUND");
+  refused("/", 0, SQLITE_ERROR, "NOT_FOUND");
+  refused("/etc/passwd", 0, SQLITE_NOTADB, "file is not a database");
+  check(api->pool_acquire(zFile, 0, &other) == SQLITE_OK &&
+            strcmp(api->error(), "") == 0,
+        "no error is left");
+  release(other);
+}
+
+/* The same file by other names is the same pool. */
+static void names(sqlite3 *db) {
+  char zPath[300];
+  sqlite3 *a, *b = NULL;
+  configure(db, "1, 1, 50");
+  a = acquire(0);
+  snprintf(zPath, sizeof(zPath), "%s/link.db", zDir);
+  unlink(zPath);
+  if (symlink(zFile, zPath)) check(0, "symlink");
+  refused(zPath, 0, SQLITE_BUSY, "all 1 connections");
+  snprintf(zPath, sizeof(zPath), "%s/../%s/./a.db", zDir,
+           strrchr(zDir, '/') + 1);
+  refused(zPath, -1, SQLITE_BUSY, "all 1 connections");
+  release(a);
+  check(api->pool_acquire(zPath, 0, &b) == SQLITE_OK && a == b, "one pool");
+  release(b);
+  snprintf(zPath, sizeof(zPath), "%s/link.db", zDir);
+  unlink(zPath);
+}
+
+/* Spin until the monotonic clock has moved by that much. */
+static void spin(long nUs) {
+  struct timespec t;
+  long long iEnd = 0, iNow;
+  do {
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    iNow = (long long)t.tv_sec * 1000000 + t.tv_nsec / 1000;
+    if (iEnd == 0) iEnd = iNow + nUs;
+  } while (iNow < iEnd);
+}
+
+static void limits(sqlite3 *db) {
+  sqlite3 *a, *b, *c;
+  int nOpened;
+  configure(db, "1, 3, 50, '{\"max_idle\":1}'");
+  a = acquire(0);
+  b = acquire(0);
+  c = acquire(0);
+  release(a);
+  release(b);
+  check(status(db, "open") == 2 && status(db, "idle") == 1, "max_idle");
+  configure(db, "1, 1, 50");
+  release(c);
+  check(status(db, "open") == 1, "a lower maximum counts at once");
+
+  configure(db, "1, 1, 50, '{\"max_age\":2}'");
+  nOpened = status(db, "opened_total");
+  spin(3000);
+  release(acquire(0));
+  check(status(db, "opened_total") == nOpened + 1, "max_age");
+
+  configure(db, "1, 4, 50, '{\"idle_timeout\":2}'");
+  a = acquire(0);
+  b = acquire(0);
+  c = acquire(0);
+  release(a);
+  release(b);
+  release(c);
+  check(status(db, "idle") == 3, "three are idle");
+  spin(1100000); /* the pool looks once a second */
+  release(acquire(0));
+  check(status(db, "idle") == 1, "idle_timeout leaves min, not %d",
+        status(db, "idle"));
+}
+
+/*************************************************************************
+** Those who wait
+*/
+typedef struct Caller {
+  pthread_t thread;
+  int i;
+} Caller;
+
+static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+static int aOrder[20], nOrder;
+
+static void *wait_in_line(void *pArg) {
+  Caller *p = pArg;
+  sqlite3 *db = acquire(20000);
+  pthread_mutex_lock(&mutex);
+  aOrder[nOrder++] = p->i;
+  pthread_mutex_unlock(&mutex);
+  if (db) release(db);
+  return NULL;
+}
+
+/* Whoever came first is served first, by the one connection there is. */
+static void order(sqlite3 *db) {
+  Caller a[20];
+  sqlite3 *held;
+  int i, bInOrder = 1;
+  configure(db, "1, 1, '20s'");
+  held = acquire(0);
+  for (i = 0; i < 20; i++) {
+    a[i].i = i;
+    pthread_create(&a[i].thread, NULL, wait_in_line, &a[i]);
+    while (status(db, "waiting") != i + 1) sqlite3_sleep(1);
+  }
+  refused(zFile, 5, SQLITE_BUSY, "and 20 more callers wait");
+  release(held);
+  for (i = 0; i < 20; i++) pthread_join(a[i].thread, NULL);
+  for (i = 0; i < 20; i++) bInOrder &= aOrder[i] == i;
+  check(bInOrder && nOrder == 20, "served in the order in which they came");
+  check(status(db, "waiting") == 0 && status(db, "in_use") == 0, "all done");
+  check(status(db, "open") == 1, "by one connection");
+  check(status(db, "wait_max_ms > 0 AND wait_p95_ms <= wait_max_ms AND"
+                   " wait_p50_ms <= wait_p95_ms"),
+        "the waits are told");
+
+  /* a higher maximum lets them in at once */
+  nOrder = 0;
+  held = acquire(0);
+  pthread_create(&a[0].thread, NULL, wait_in_line, &a[0]);
+  while (status(db, "waiting") != 1) sqlite3_sleep(1);
+  configure(db, "1, 2, '20s'");
+  pthread_join(a[0].thread, NULL);
+  check(nOrder == 1, "served");
+  release(held);
+}
+
+/*************************************************************************
+** Files and connections that go
+*/
+static void files(sqlite3 *db) {
+  sqlite3 *a;
+  char zMoved[300];
+  configure(db, "1, 2, '1s'");
+  snprintf(zMoved, sizeof(zMoved), "%s/moved.db", zDir);
+
+  /* replaced while idle, by another file with another table */
+  release(acquire(0));
+  make_file(zOther, "CREATE TABLE new(x); INSERT INTO new VALUES (5)");
+  rename(zFile, zMoved);
+  rename(zOther, zFile);
+  a = acquire(0);
+  expect(a, "SELECT x FROM new", "5");
+  release(a);
+
+  /* deleted while in use: it still works, and is not given out again */
+  a = acquire(0);
+  unlink(zFile);
+  expect(a, "SELECT x FROM new", "5");
+  release(a);
+  refused(zFile, 0, SQLITE_ERROR, "NOT_FOUND");
+  check(status(db, "in_use") == 0, "a slot is not lost");
+  rename(zMoved, zFile);
+  a = acquire(0);
+  expect(a, "SELECT count(*) FROM t", "10");
+  release(a);
+}
+
+/* A connection whose descriptor is gone, behind SQLite's back. */
+static void broken(sqlite3 *db) {
+  int aFd[1000], n = 0, i, fd, nBroken;
+  char zPath[300], zTarget[300];
+  sqlite3 *a;
+  make_file(zOther, "PRAGMA journal_mode = DELETE; CREATE TABLE t(x)");
+  for (i = 3; i < 1000; i++) aFd[i] = fcntl(i, F_GETFD) >= 0;
+  strcpy(zPath, zFile);
+  strcpy(zFile, zOther);
+  configure(db, "1, 2, '1s', '{\"probe\":0}'");
+  a = acquire(0);
+  release(a);
+  nBroken = status(db, "broken_total");
+  fd = open("/dev/null", O_WRONLY);
+  for (i = 3; i < 1000; i++) {
+    char zLink[100];
+    ssize_t nLink;
+    snprintf(zLink, sizeof(zLink), "/proc/self/fd/%d", i);
+    nLink = readlink(zLink, zTarget, sizeof(zTarget) - 1);
+    if (nLink <= 0 || aFd[i]) continue;
+    zTarget[nLink] = 0;
+    if (strcmp(zTarget, zOther) == 0 && dup2(fd, i) == i) n++;
+  }
+  close(fd);
+  check(n == 1, "%d descriptors were taken away", n);
+  a = acquire(0);
+  expect(a, "SELECT count(*) FROM t", "0");
+  check(status(db, "broken_total") == nBroken + 1, "it was replaced");
+  release(a);
+  strcpy(zFile, zPath);
+}
+
+/* The rows of the file itself count for C callers. */
+static void own_config(sqlite3 *db) {
+  sqlite3 *own, *a;
+  char zPath[300];
+  strcpy(zPath, zFile);
+  snprintf(zFile, sizeof(zFile), "%s/own.db", zDir);
+  remove_file(zFile);
+  own = open_loaded(zFile);
+  free(value(own, "PRAGMA journal_mode = WAL; SELECT migrate_up('maintenance');"
+                  "UPDATE sqlite_pool_config SET max_connections = 2"));
+  a = acquire(0);
+  check(status(db, "open") == 2 && status(db, "max_connections") == 2,
+        "min and max by the row `default`");
+  spin(150000); /* they are read 10 times a second */
+  free(value(own, "UPDATE sqlite_pool_config SET max_connections = 3,"
+                  " connection_timeout = 1"));
+  release(acquire(0));
+  check(status(db, "max_connections") == 3, "an update counts");
+  free(value(own, "SELECT pool_configure('own.db', 1, 1, 7)"));
+  check(status(db, "max_connections") == 3, "not by another directory's name");
+  configure(own, "1, 1, 7");
+  refused(zFile, -1, SQLITE_BUSY, "were in use for 7 ms");
+  expect(own, "SELECT connection_timeout FROM sqlite_pool_config WHERE id > 1",
+         "1");
+  release(a);
+  sqlite3_close(own);
+  strcpy(zFile, zPath);
+}
+
+/*************************************************************************
+** Threads
+*/
+#define THREADS 16
+#define ROUNDS 400
+
+static int nShared; /* connections in use at a time, under the mutex */
+static int nMost;
+
+static void *hammer(void *pArg) {
+  unsigned iSeed = (unsigned)(size_t)pArg * 7919u;
+  int i;
+  for (i = 0; i < ROUNDS; i++) {
+    sqlite3 *db = NULL;
+    char zSql[80];
+    int rc = api->pool_acquire(zFile, 20000, &db);
+    iSeed = iSeed * 1103515245u + 12345u;
+    if (!check(rc == SQLITE_OK, "hammer: %s", api->error())) break;
+    pthread_mutex_lock(&mutex);
+    if (++nShared > nMost) nMost = nShared;
+    pthread_mutex_unlock(&mutex);
+    if (iSeed >> 16 & 1) {
+      snprintf(zSql, sizeof(zSql), "UPDATE n SET x = x + 1");
+      rc = sqlite3_exec(db, zSql, NULL, NULL, NULL);
+      pthread_mutex_lock(&mutex);
+      check(rc == SQLITE_OK, "hammer: %s", sqlite3_errmsg(db));
+      nOrder++;
+      pthread_mutex_unlock(&mutex);
+    } else if (iSeed >> 17 & 1) {
+      sqlite3_exec(db, "BEGIN; SELECT x FROM n", NULL, NULL, NULL);
+    }
+    if ((iSeed >> 18 & 63) == 0) {
+      sqlite3_exec(db, "ATTACH ':memory:' AS more", NULL, NULL, NULL);
+    }
+    pthread_mutex_lock(&mutex);
+    nShared--;
+    pthread_mutex_unlock(&mutex);
+    api->pool_release(db);
+  }
+  return NULL;
+}
+
+static void threads(sqlite3 *db) {
+  pthread_t a[THREADS];
+  char zWant[20];
+  size_t i;
+  free(value(db, "CREATE TABLE IF NOT EXISTS n(x); DELETE FROM n;"
+                 "INSERT INTO n VALUES (0)"));
+  configure(db, "1, 4, '20s', '{\"busy_timeout\":\"20s\"}'");
+  nOrder = nMost = 0;
+  for (i = 0; i < THREADS; i++) {
+    pthread_create(&a[i], NULL, hammer, (void *)(i + 1));
+  }
+  for (i = 0; i < THREADS; i++) pthread_join(a[i], NULL);
+  snprintf(zWant, sizeof(zWant), "%d", nOrder);
+  expect(db, "SELECT x FROM n", zWant);
+  check(nMost <= 4, "at most 4 at a time, not %d", nMost);
+  check(status(db, "in_use") == 0 && status(db, "open") <= 4, "all are back");
+  check(status(db, "in_use_peak") == 4, "peak");
+}
+
+/*************************************************************************
+** fork
+*/
+
+/* Can another process write?  0, or SQLITE_BUSY. */
+static int other_process_writes(void) {
+  char zCommand[400];
+  int rc;
+  snprintf(zCommand, sizeof(zCommand),
+           "sqlite3 -batch '%s' 'BEGIN IMMEDIATE; ROLLBACK' 2>/dev/null",
+           zFile);
+  rc = system(zCommand);
+  return WIFEXITED(rc) && WEXITSTATUS(rc) == 0;
+}
+
+static int child_of_idle(void) {
+  sqlite3 *a = acquire(100);
+  if (a == NULL) return 1;
+  expect(a, "INSERT INTO t VALUES (1000); SELECT count(*) FROM t", "11");
+  release(a);
+  return nFailed != 0;
+}
+
+static int child_of_used(sqlite3 *held) {
+  sqlite3 *a = NULL;
+  refused(zFile, 100, SQLITE_ERROR, "this process was forked while");
+  check(api->pool_release(held) == SQLITE_MISUSE, "not the child's to release");
+  /* other files are not concerned */
+  make_file(zOther, "CREATE TABLE t(x)");
+  check(api->pool_acquire(zOther, 100, &a) == SQLITE_OK, "%s", api->error());
+  if (a) release(a);
+  return nFailed != 0;
+}
+
+/* What a child process says; it ends by exit(), with all that is done then. */
+static void in_child(int (*x)(void), int (*y)(sqlite3 *), sqlite3 *held) {
+  int iStatus = 0;
+  pid_t pid;
+  fflush(stdout);
+  pid = fork();
+  if (pid == 0) {
+    nFailed = 0;
+    exit(x ? x() : y(held));
+  }
+  waitpid(pid, &iStatus, 0);
+  check(WIFEXITED(iStatus) && WEXITSTATUS(iStatus) == 0, "the child: %d",
+        iStatus);
+}
+
+static void forks(void) {
+  sqlite3 *db, *a, *main_db;
+  char zPath[300];
+  /* the host's own connection is to another file, as it must be */
+  snprintf(zPath, sizeof(zPath), "%s/main.db", zDir);
+  main_db = open_loaded(zPath);
+  make_file(zFile, "CREATE TABLE t(x); WITH RECURSIVE n(i) AS (SELECT 1 UNION"
+                   " ALL SELECT i + 1 FROM n WHERE i < 10)"
+                   " INSERT INTO t SELECT i FROM n");
+  configure(main_db, "2, 4, '1s'");
+  release(acquire(0));
+  check(status(main_db, "idle") == 2, "two are idle");
+  in_child(child_of_idle, NULL, NULL);
+  check(status(main_db, "open") == 0, "they were closed before the fork");
+  a = acquire(0);
+  expect(a, "SELECT count(*) FROM t", "11");
+
+  expect(a, "BEGIN IMMEDIATE; INSERT INTO t VALUES (7)", NULL);
+  check(!other_process_writes(), "the parent has the lock");
+  in_child(NULL, child_of_used, a);
+  check(!other_process_writes(), "and has it after the child has ended");
+  expect(a, "COMMIT; SELECT count(*) FROM t", "12");
+  release(a);
+  check(other_process_writes(), "until it gives it back");
+  expect(a = acquire(0), "PRAGMA integrity_check", "ok");
+  release(a);
+  db = main_db;
+  check(sqlite3_close(db) == SQLITE_OK, "close");
+}
+
+/*************************************************************************
+** The end
+*/
+static void last_user(void) {
+  sqlite3 *first = open_loaded(":memory:"), *second = open_loaded(":memory:");
+  sqlite3 *a, *b;
+  char zWal[300];
+  struct stat st;
+  snprintf(zWal, sizeof(zWal), "%s-wal", zFile);
+  a = acquire(0);
+  b = acquire(0);
+  expect(a, "INSERT INTO t VALUES (2000)", NULL);
+  release(a);
+  sqlite3_close(first);
+  check(status(second, "idle") >= 1, "one more connection has the library");
+  sqlite3_close(second);
+  first = open_loaded(":memory:");
+  check(status(first, "idle") == 0 && status(first, "in_use") == 1,
+        "with the last one the idle ones go");
+  expect(b, "SELECT count(*) FROM t WHERE x = 2000", "1");
+  release(b);
+  sqlite3_close(first);
+  check(stat(zWal, &st) != 0, "closed cleanly: no WAL is left");
+  check(sqlite3_memory_used() == 0, "%lld bytes lost", sqlite3_memory_used());
+
+  /* without a connection of the host it still works, until the end */
+  release(acquire(0));
+}
+
+int main(int argc, char **argv) {
+  sqlite3 *db;
+  zLibrary = argc > 1 ? argv[1] : "build/steward.so";
+  snprintf(zDir, sizeof(zDir), "/tmp/steward-pool-XXXXXX");
+  if (mkdtemp(zDir) == NULL) return 2;
+  snprintf(zFile, sizeof(zFile), "%s/a.db", zDir);
+  snprintf(zOther, sizeof(zOther), "%s/b.db", zDir);
+  make_file(zFile, "CREATE TABLE t(x); WITH RECURSIVE n(i) AS (SELECT 1 UNION"
+                   " ALL SELECT i + 1 FROM n WHERE i < 10)"
+                   " INSERT INTO t SELECT i FROM n");
+  db = open_loaded(zFile);
+  api = steward_api_get(db);
+  if (!check(api && api->version == 1, "the interface")) return finish();
+  lives(db);
+  names(db);
+  limits(db);
+  order(db);
+  threads(db);
+  files(db);
+  broken(db);
+  own_config(db);
+  check(sqlite3_close(db) == SQLITE_OK, "close");
+  check(sqlite3_memory_used() == 0, "%lld bytes lost", sqlite3_memory_used());
+  forks();
+  last_user();
+  return finish();
+}
