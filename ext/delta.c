@@ -27,7 +27,8 @@ static const StewardOption aResolveOption[] = {
      "chain: the row through its parents up to its base; fold: a base with all "
      "its deltas in the order of (time, id); single: the row over one base"},
     {"as_of", STEWARD_OPT_JSON, offsetof(ResolveOptions, zAsOf), 0, 0, NULL,
-     "leave out what changed after this time, in the unit of the table"},
+     "leave out what changed after this time, in the unit of the table; or "
+     "[time, id]: after this row of that time"},
     {"base", STEWARD_OPT_JSON, offsetof(ResolveOptions, zBase), 0, 0, NULL,
      "policy single: the id of the base; default: the parent"},
 };
@@ -94,7 +95,9 @@ static void check_base(StewardCall *c, DeltaView *v) {
 ** as_of leaves out what changed after that time, in the unit of the table
 ** (http: Unix seconds).  Rows are edited in place, so that is a cut and no
 ** history; a member exact, 1 or 0, then says whether delta_history makes it the
-** row as it was.  NULL for a row that was made later.
+** row as it was.  NULL for a row that was made later.  [time, id] cuts within
+** one time: of the rows changed then, those with a higher id are left out; that
+** is never exact.
 **
 ** The members are the base's columns in the order of the table, its key among
 ** them, each with the value of the nearest delta_<column> that is not NULL;
@@ -136,7 +139,9 @@ static void delta_resolve(sqlite3_context *ctx, int argc,
     steward_options(&c, argv[2], aResolveOption, ArraySize(aResolveOption),
                     &options);
     view.ePolicy = options.ePolicy;
-    if (options.zAsOf) view.pAsOf = steward_json_scalar(&c, options.zAsOf);
+    if (options.zAsOf) {
+      delta_read_cut(&c, options.zAsOf, &view.pAsOf, &view.pAsOfId);
+    }
     if (options.zBase) view.pBase = steward_json_scalar(&c, options.zBase);
     check_base(&c, &view);
   }
@@ -148,6 +153,7 @@ static void delta_resolve(sqlite3_context *ctx, int argc,
   }
   if (argc > 2) {
     sqlite3_value_free(view.pAsOf);
+    sqlite3_value_free(view.pAsOfId);
     sqlite3_value_free(view.pBase);
     steward_options_free(aResolveOption, ArraySize(aResolveOption), &options);
   }

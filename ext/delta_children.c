@@ -2,7 +2,8 @@
 ** delta_children.c - the children of a row (the headers of a request) as they
 ** read through its chain.
 **
-** The base's children come first.  Then, delta by delta down the chain: a child
+** The base's children come first.  Then, delta by delta down the chain, or with
+** policy fold all deltas below the base in the order of (time, id): a child
 ** whose parent column names a child that is there, or an override of one,
 ** changes it, field by field; several for one child apply in (order, id).  One
 ** without a parent is added, behind the base's.  An override whose parent is
@@ -110,6 +111,17 @@ static void add_child(StewardCall *c, DeltaChildren *k, sqlite3_stmt *pRow,
   }
 }
 
+/* The child that the override with this key was found to change. */
+static DeltaChild *find_alias(const DeltaChildren *k, sqlite3_value *pKey) {
+  i64 iHash = steward_value_hash(pKey, 0);
+  int i;
+  for (i = 0; i < k->nAlias; i++) {
+    const DeltaAlias *a = &k->aAlias[i];
+    if (a->iHash == iHash && delta_same(a->pKey, pKey)) return a->pChild;
+  }
+  return NULL;
+}
+
 /* The child with this key, or the one that the override with it changes. */
 static DeltaChild *find_child(const DeltaChildren *k, sqlite3_value *pKey) {
   i64 iHash = steward_value_hash(pKey, 0);
@@ -118,11 +130,7 @@ static DeltaChild *find_child(const DeltaChildren *k, sqlite3_value *pKey) {
     DeltaChild *p = k->apChild[i];
     if (p->iHash == iHash && delta_same(p->apValue[k->iKey], pKey)) return p;
   }
-  for (i = 0; i < k->nAlias; i++) {
-    const DeltaAlias *a = &k->aAlias[i];
-    if (a->iHash == iHash && delta_same(a->pKey, pKey)) return a->pChild;
-  }
-  return NULL;
+  return find_alias(k, pKey);
 }
 
 static void add_alias(StewardCall *c, DeltaChildren *k, sqlite3_stmt *pRow,
@@ -144,8 +152,10 @@ static void add_alias(StewardCall *c, DeltaChildren *k, sqlite3_stmt *pRow,
 static void apply(StewardCall *c, DeltaChildren *k, const DeltaView *v,
                   sqlite3_stmt *pRow, DeltaChild *pChild) {
   int i, n = k->f->nColumn;
-  add_alias(c, k, pRow, pChild);
-  if (delta_after_cut(v, sqlite3_column_value(pRow, ROW_TIME))) return;
+  if (delta_after_cut(v, sqlite3_column_value(pRow, ROW_TIME),
+                      sqlite3_column_value(pRow, ROW_KEY))) {
+    return;
+  }
   for (i = 0; i < n && c->rc == SQLITE_OK; i++) {
     if (k->f->aColumn[i].zOverlay == NULL ||
         sqlite3_column_type(pRow, ROW_VALUE + n + i) == SQLITE_NULL) {
@@ -158,51 +168,71 @@ static void apply(StewardCall *c, DeltaChildren *k, const DeltaView *v,
   pChild->pSource = copy(c, pRow, ROW_KEY);
 }
 
-/* Has the override been applied, in an earlier pass? */
-static int is_applied(const DeltaChildren *k, int iFrom, sqlite3_value *pKey) {
-  int i;
-  for (i = iFrom; i < k->nAlias; i++) {
-    if (delta_same(k->aAlias[i].pKey, pKey)) return 1;
+enum { PASS_ADD, PASS_FIND, PASS_APPLY };
+
+/* One row of a pass; 1 when an override found the child that it changes. */
+static int pass_row(StewardCall *c, DeltaChildren *k, const DeltaView *v,
+                    sqlite3_stmt *pRow, int iLevel, int ePass, int *pnLeft) {
+  sqlite3_value *pParent = sqlite3_column_value(pRow, ROW_PARENT);
+  sqlite3_value *pKey = sqlite3_column_value(pRow, ROW_KEY);
+  int bNew = iLevel == 0 || sqlite3_value_type(pParent) == SQLITE_NULL;
+  DeltaChild *pChild;
+  if (delta_after_cut(v, sqlite3_column_value(pRow, ROW_CREATED), pKey)) {
+    return 0;
   }
-  return 0;
+  if (bNew) {
+    if (ePass == PASS_ADD) add_child(c, k, pRow, iLevel);
+    return 0;
+  }
+  if (ePass == PASS_ADD) return 0;
+  pChild = find_alias(k, pKey);
+  if (ePass == PASS_APPLY) {
+    if (pChild) apply(c, k, v, pRow, pChild);
+    return 0;
+  }
+  if (pChild) return 0;
+  pChild = find_child(k, pParent);
+  if (pChild == NULL) {
+    (*pnLeft)++;
+    return 0;
+  }
+  add_alias(c, k, pRow, pChild);
+  return 1;
 }
 
-/* One level: first what is added, then the overrides, again as long as one
-** finds the override that it changes.  How many found nothing. */
-static int read_level(StewardCall *c, DeltaChildren *k, const DeltaView *v,
-                      sqlite3_stmt *pList, sqlite3_value *pOwner, int iLevel) {
-  int iFirst = k->nAlias, nDone, nLeft, bAdd = 1;
-  do {
-    nDone = nLeft = 0;
-    sqlite3_reset(pList);
-    steward_bind_value(c, pList, 1, pOwner);
-    if (v->bHistory) sqlite3_bind_int64(pList, 2, v->iCut);
-    while (steward_next(c, pList)) {
-      sqlite3_value *pParent = sqlite3_column_value(pList, ROW_PARENT);
-      int bNew = iLevel == 0 || sqlite3_value_type(pParent) == SQLITE_NULL;
-      DeltaChild *pChild;
-      if (bNew != bAdd) continue;
-      if (delta_after_cut(v, sqlite3_column_value(pList, ROW_CREATED))) {
-        continue;
-      }
-      if (bNew) {
-        add_child(c, k, pList, iLevel);
-        continue;
-      }
-      if (is_applied(k, iFirst, sqlite3_column_value(pList, ROW_KEY))) continue;
-      pChild = find_child(k, pParent);
-      if (pChild) {
-        apply(c, k, v, pList, pChild);
-        nDone++;
-      } else {
-        nLeft++;
-      }
-    }
-    sqlite3_reset(pList);
-    if (bAdd) nDone = 1;
-    bAdd = 0;
-  } while (nDone && c->rc == SQLITE_OK && iLevel > 0);
-  return nLeft;
+/* One pass over the rows of an owner; how many overrides found their child. */
+static int read_pass(StewardCall *c, DeltaChildren *k, const DeltaView *v,
+                     sqlite3_stmt *pList, sqlite3_value *pOwner, int iLevel,
+                     int ePass, int *pnLeft) {
+  int nFound = 0;
+  *pnLeft = 0;
+  sqlite3_reset(pList);
+  steward_bind_value(c, pList, 1, pOwner);
+  if (v->bHistory) sqlite3_bind_int64(pList, 2, v->iCut);
+  while (steward_next(c, pList)) {
+    nFound += pass_row(c, k, v, pList, iLevel, ePass, pnLeft);
+  }
+  sqlite3_reset(pList);
+  return nFound;
+}
+
+/* One level: what is added, and which child each override changes; again as
+** long as one finds it. */
+static void read_level(StewardCall *c, DeltaChildren *k, const DeltaView *v,
+                       sqlite3_stmt *pList, sqlite3_value *pOwner, int iLevel) {
+  int nFound = iLevel, nLeft;
+  read_pass(c, k, v, pList, pOwner, iLevel, PASS_ADD, &nLeft);
+  while (nFound && c->rc == SQLITE_OK) {
+    nFound = read_pass(c, k, v, pList, pOwner, iLevel, PASS_FIND, &nLeft);
+    if (nLeft == 0) break;
+  }
+}
+
+/* Lay the overrides of one level over their children, in (order, id). */
+static void apply_level(StewardCall *c, DeltaChildren *k, const DeltaView *v,
+                        sqlite3_stmt *pList, sqlite3_value *pOwner) {
+  int nLeft;
+  read_pass(c, k, v, pList, pOwner, 1, PASS_APPLY, &nLeft);
 }
 
 /*************************************************************************
@@ -352,29 +382,72 @@ static int column_at(const DeltaForm *f, const char *zName) {
   return -1;
 }
 
+static int compare_places(const void *a, const void *b) {
+  const DeltaPlace *pA = a, *pB = b;
+  int i = delta_compare(pA->pTime, pB->pTime);
+  return i ? i : delta_compare(pA->pKey, pB->pKey);
+}
+
+/* Every row below the base: first what all of them add and which child each
+** override changes, wherever below the base it is, then what it changes, in the
+** order of the rows' (time, id). */
+static void read_fold(StewardCall *c, DeltaChildren *k, const DeltaView *v,
+                      sqlite3_stmt *pList, const DeltaPath *pPath) {
+  DeltaPlace *a = pPath->a;
+  int i, nFound, nLeft, nMiss;
+  if (pPath->n > 2) {
+    qsort(a + 1, (size_t)(pPath->n - 1), sizeof(*a), compare_places);
+  }
+  for (i = 0; i < pPath->n && c->rc == SQLITE_OK; i++) {
+    read_pass(c, k, v, pList, a[i].pKey, i, PASS_ADD, &nLeft);
+  }
+  do {
+    nFound = nMiss = 0;
+    for (i = 1; i < pPath->n && c->rc == SQLITE_OK; i++) {
+      nFound += read_pass(c, k, v, pList, a[i].pKey, i, PASS_FIND, &nLeft);
+      nMiss += nLeft;
+    }
+  } while (nFound && nMiss && c->rc == SQLITE_OK);
+  for (i = 1; i < pPath->n && c->rc == SQLITE_OK; i++) {
+    apply_level(c, k, v, pList, a[i].pKey);
+  }
+}
+
+/* From the base, the last of the path, down. */
+static void read_chain(StewardCall *c, DeltaChildren *k, const DeltaView *v,
+                       sqlite3_stmt *pList, const DeltaPath *pPath) {
+  int i;
+  for (i = pPath->n - 1; i >= 0 && c->rc == SQLITE_OK; i--) {
+    int iLevel = pPath->n - 1 - i;
+    read_level(c, k, v, pList, pPath->a[i].pKey, iLevel);
+    if (iLevel) apply_level(c, k, v, pList, pPath->a[i].pKey);
+  }
+}
+
 /* The children, in table k->f, of row pId of pOwner; none when there is no such
 ** row. */
 void delta_children_read(StewardCall *c, DeltaChildren *k, DeltaForm *pOwner,
-                         DeltaView *v, sqlite3_value *pId) {
+                         const DeltaView *v, sqlite3_value *pId) {
   DeltaPath path = {0};
-  DeltaView child = *v;
+  DeltaView owner = *v, child = *v;
   sqlite3_stmt *pRow, *pList = NULL;
-  int i;
   k->iKey = column_at(k->f, k->f->names.zKey);
   k->iOrder = column_at(k->f, k->f->names.zOrder);
   k->iPrev = column_at(k->f, k->f->names.zPrev);
   k->iNext = column_at(k->f, k->f->names.zNext);
-  delta_view_open(c, pOwner, v);
+  delta_view_open(c, pOwner, &owner);
   delta_view_open(c, k->f, &child);
-  k->bExact = v->pAsOf == NULL || (v->bHistory && child.bHistory);
-  pRow = c->rc ? NULL : delta_seek(c, pOwner, v, DELTA_LEAF, pId);
-  if (pRow && delta_resolve_row(c, pOwner, v, pRow)) {
-    delta_path(c, pOwner, v, pRow, &path);
+  k->bExact = v->pAsOf == NULL || (owner.bHistory && child.bHistory);
+  if (v->ePolicy == POLICY_FOLD) owner.pBelow = &path;
+  pRow = c->rc ? NULL : delta_seek(c, pOwner, &owner, DELTA_LEAF, pId);
+  if (pRow && delta_resolve_row(c, pOwner, &owner, pRow)) {
+    if (v->ePolicy != POLICY_FOLD) delta_path(c, pOwner, &owner, pRow, &path);
     pList = prepare_list(c, k, &child);
   }
-  for (i = path.n - 1; i >= 0 && c->rc == SQLITE_OK; i--) {
-    k->nOrphan +=
-        read_level(c, k, &child, pList, path.apKey[i], path.n - 1 - i);
+  if (pList && v->ePolicy == POLICY_FOLD) {
+    read_fold(c, k, &child, pList, &path);
+  } else if (pList) {
+    read_chain(c, k, &child, pList, &path);
   }
   sqlite3_finalize(pList);
   delta_path_free(&path);

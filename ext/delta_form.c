@@ -73,9 +73,10 @@ void delta_form_free(StewardForm *pForm) {
   for (i = 0; i < DELTA_STATEMENTS; i++) {
     sqlite3_finalize(f->aStmt[0][i]);
     sqlite3_finalize(f->aStmt[1][i]);
+    steward_feed_free(&f->aFeed[i]);
   }
   sqlite3_finalize(f->pWalk);
-  steward_feed_clear(&f->feed);
+  steward_feed_free(&f->feed);
   steward_buffer_free(&f->text);
   for (i = 0; i < f->nColumn; i++) {
     sqlite3_free(f->aColumn[i].zName);
@@ -89,6 +90,7 @@ void delta_form_free(StewardForm *pForm) {
   sqlite3_free(f->zFlagSql);
   sqlite3_free(f->zList);
   sqlite3_free(f->zPlainList);
+  sqlite3_free(f->zDeltaList);
   sqlite3_free(f->zSource);
   sqlite3_free(f->zColumns);
   for (i = 0; i < f->nAll; i++) sqlite3_free(f->azMember[i]);
@@ -361,7 +363,7 @@ static void make_lists(StewardCall *c, Making *m) {
   DeltaForm *f = m->f;
   const DeltaNames *n = &f->names;
   size_t nByte = sizeof(DeltaColumn) * (size_t)(m->info.nCol + 1);
-  sqlite3_str *pList, *pPlain, *pAll;
+  sqlite3_str *pList, *pPlain, *pDelta, *pAll;
   int i;
   if (c->rc) return;
   f->aColumn = sqlite3_malloc64(nByte);
@@ -376,6 +378,7 @@ static void make_lists(StewardCall *c, Making *m) {
                     : steward_mprintf(c, "0");
   pList = sqlite3_str_new(c->db);
   pPlain = sqlite3_str_new(c->db);
+  pDelta = sqlite3_str_new(c->db);
   pAll = sqlite3_str_new(c->db);
   add_name(pPlain, n->zKey);
   add_name(pPlain, n->zParent);
@@ -385,12 +388,20 @@ static void make_lists(StewardCall *c, Making *m) {
   add_name(pPlain, n->zCreated);
   sqlite3_str_append(pList, sqlite3_str_value(pPlain),
                      sqlite3_str_length(pPlain) - 2);
+  sqlite3_str_append(pDelta, sqlite3_str_value(pList),
+                     sqlite3_str_length(pList));
   for (i = 0; i < m->info.nCol; i++) {
     sqlite3_str_appendf(pAll, "%s\"%w\"", i ? ", " : "", m->info.aCol[i].zName);
     if (!is_result(m, i)) continue;
     sqlite3_str_appendf(pPlain, "%s\"%w\"", f->nColumn ? ", " : "",
                         m->info.aCol[i].zName);
     if (c->rc == SQLITE_OK) add_column(c, m, pList, i);
+    sqlite3_str_appendall(pDelta, ", ");
+    if (m->aOverlay[i] >= 0) {
+      sqlite3_str_appendf(pDelta, "\"%w\"", m->info.aCol[m->aOverlay[i]].zName);
+    } else {
+      sqlite3_str_appendall(pDelta, "NULL");
+    }
   }
   i = n->zFlag ? steward_column_index(&m->info, n->zFlag) : -1;
   f->bFlagNotNull = i < 0 || m->info.aCol[i].bNotNull;
@@ -398,6 +409,7 @@ static void make_lists(StewardCall *c, Making *m) {
   f->bTimeNotNull = i >= 0 && m->info.aCol[i].bNotNull;
   f->zList = steward_str_finish(c, pList);
   f->zPlainList = steward_str_finish(c, pPlain);
+  f->zDeltaList = steward_str_finish(c, pDelta);
   f->zColumns = steward_str_finish(c, pAll);
 }
 
@@ -592,39 +604,67 @@ char *delta_source_sql(StewardCall *c, DeltaForm *f, int bHistory) {
       zKey, zKey);
 }
 
-/* A statement of the form, prepared when first asked for. */
-sqlite3_stmt *delta_statement(StewardCall *c, DeltaForm *f, int bHistory,
-                              int eStmt) {
-  sqlite3_stmt **ppStmt = &f->aStmt[bHistory][eStmt];
+/* The text of a statement.  bFed: its keys come by steward_feed. */
+static char *statement_sql(StewardCall *c, DeltaForm *f, int bHistory,
+                           int eStmt, int bFed) {
   const char *zColumn = eStmt == DELTA_KIDS ? f->names.zParent : f->names.zKey;
-  char *zFrom, *zSql = NULL;
-  int rc;
-  if (c->rc) return NULL;
-  f->mUsed |= 1u << (bHistory * DELTA_STATEMENTS + eStmt);
-  if (*ppStmt != NULL) return f->aStmt[bHistory][eStmt];
-  zFrom = delta_source_sql(c, f, bHistory);
-  if (zFrom) {
-    zSql = steward_mprintf(
-        c, "SELECT %s FROM %s%s WHERE \"%w\" = ?1",
-        eStmt == DELTA_RAW   ? f->zPlainList
-        : eStmt == DELTA_ALL ? f->zColumns
-                             : f->zList,
-        zFrom, eStmt == DELTA_KIDS && !bHistory ? f->zKids : "", zColumn);
+  const char *zKids = eStmt == DELTA_KIDS && !bHistory ? f->zKids : "";
+  const char *zList = eStmt == DELTA_RAW    ? f->zPlainList
+                      : eStmt == DELTA_KIDS ? f->zDeltaList
+                      : eStmt == DELTA_ALL  ? f->zColumns
+                                            : f->zList;
+  char *zFrom = delta_source_sql(c, f, bHistory), *zSql = NULL;
+  if (zFrom && bFed) {
+    zSql = steward_mprintf(c,
+                           "SELECT %s FROM main.steward_feed(?1) AS steward_w"
+                           " CROSS JOIN %s%s WHERE \"%w\" ="
+                           " +steward_w.steward_key",
+                           zList, zFrom, zKids, zColumn);
+  } else if (zFrom) {
+    zSql = steward_mprintf(c, "SELECT %s FROM %s%s WHERE \"%w\" = ?1", zList,
+                           zFrom, zKids, zColumn);
   }
+  sqlite3_free(zFrom);
+  return zSql;
+}
+
+/* Prepare it; the result code. */
+static int prepare_statement(StewardCall *c, DeltaForm *f, int bHistory,
+                             int eStmt, int bFed) {
+  sqlite3_stmt **ppStmt = &f->aStmt[bHistory][eStmt];
+  char *zSql = statement_sql(c, f, bHistory, eStmt, bFed);
+  int rc = SQLITE_NOMEM;
   if (zSql) {
     rc = sqlite3_prepare_v3(c->db, zSql, -1, SQLITE_PREPARE_PERSISTENT, ppStmt,
                             NULL);
-    if (rc == SQLITE_ERROR && f->zKids[0] && eStmt == DELTA_KIDS) {
-      f->zKids[0] = '\0'; /* an index that does not serve after all */
-      sqlite3_free(zFrom);
-      sqlite3_free(zSql);
-      return delta_statement(c, f, bHistory, eStmt);
-    }
-    if (rc) steward_fail_db(c, rc);
   }
-  sqlite3_free(zFrom);
+  if (rc == SQLITE_OK && bFed) {
+    f->abFed[eStmt] = 1;
+    rc = steward_feed_bind(*ppStmt, 1, &f->aFeed[eStmt]);
+  }
   sqlite3_free(zSql);
-  return *ppStmt;
+  return rc;
+}
+
+/* A statement of the form, prepared when first asked for.  Those that are asked
+** for one row after the other are fed with keys, unless something of the
+** application's is in the way: see runtime/feed.c. */
+sqlite3_stmt *delta_statement(StewardCall *c, DeltaForm *f, int bHistory,
+                              int eStmt) {
+  int bFed = !bHistory &&
+             (eStmt == DELTA_UP || eStmt == DELTA_KIDS || eStmt == DELTA_ALL);
+  int rc = SQLITE_ERROR;
+  if (c->rc) return NULL;
+  f->mUsed |= 1u << (bHistory * DELTA_STATEMENTS + eStmt);
+  if (f->aStmt[bHistory][eStmt]) return f->aStmt[bHistory][eStmt];
+  if (bFed) rc = prepare_statement(c, f, bHistory, eStmt, 1);
+  if (rc == SQLITE_ERROR) rc = prepare_statement(c, f, bHistory, eStmt, 0);
+  if (rc == SQLITE_ERROR && eStmt == DELTA_KIDS && f->zKids[0]) {
+    f->zKids[0] = '\0'; /* an index that does not serve after all */
+    return delta_statement(c, f, bHistory, eStmt);
+  }
+  if (rc) steward_fail_db(c, rc);
+  return f->aStmt[bHistory][eStmt];
 }
 
 /* The form of zTable, whatever changed since it was kept: SQLite tells when it
@@ -660,9 +700,14 @@ void delta_form_close(StewardCall *c, DeltaForm *f) {
     sqlite3_stmt *pStmt = f->aStmt[i / DELTA_STATEMENTS][i % DELTA_STATEMENTS];
     if (pStmt == NULL || !(f->mUsed >> i & 1)) continue;
     sqlite3_reset(pStmt);
-    sqlite3_clear_bindings(pStmt);
+    if (i < DELTA_STATEMENTS && f->abFed[i]) {
+      steward_feed_clear(&f->aFeed[i]);
+    } else {
+      sqlite3_clear_bindings(pStmt);
+    }
   }
   if (f->mUsed) delta_forget(f);
   f->mUsed = 0;
+  f->bUpRow = 0;
   steward_form_give(c, &f->base, 1);
 }

@@ -75,8 +75,11 @@ typedef struct DeltaForm {
   StewardForm base; /* must be first */
   sqlite3_stmt
       *aStmt[2][DELTA_STATEMENTS]; /* as it is now, as history has it */
-  unsigned mUsed;                  /* those of this call, a bit each */
-  sqlite3_stmt *pWalk;             /* of delta_quick.c, and its keys */
+  int abFed[DELTA_STATEMENTS];     /* of those as it is now: fed by ... */
+  StewardFeed aFeed[DELTA_STATEMENTS];
+  int bUpRow;          /* DELTA_UP is fed, and stands on a row */
+  unsigned mUsed;      /* those of this call, a bit each */
+  sqlite3_stmt *pWalk; /* of delta_quick.c, and its keys */
   StewardFeed feed;
   StewardBuffer text; /* of the row that is resolved */
   size_t nResult;     /* how long the last result was */
@@ -85,6 +88,7 @@ typedef struct DeltaForm {
   char *zFlagSql;    /* the flag as an expression */
   char *zList;       /* the select list */
   char *zPlainList;  /* the same, of a row's own plain columns */
+  char *zDeltaList;  /* the same, of a delta's overlays */
   char *zSource;     /* `"source":` */
   char *zColumns;    /* every column, quoted, with commas */
   int nAll;          /* every column ... */
@@ -122,31 +126,56 @@ int delta_is_table(StewardCall *c, const char *zTable);
 */
 enum { POLICY_CHAIN, POLICY_FOLD, POLICY_SINGLE };
 #define DELTA_POLICIES "chain|fold|single"
+extern const char *const delta_policies[];
+
+/* Rows: from one up to its base, that first; or a base and all below it, each
+** behind its parent.  Free with delta_path_free(). */
+typedef struct DeltaPlace {
+  sqlite3_value *pKey, *pTime; /* owned */
+} DeltaPlace;
+
+typedef struct DeltaPath {
+  DeltaPlace *a;
+  int n;
+} DeltaPath;
 
 /* How rows are read. */
 typedef struct DeltaView {
   i64 ePolicy;
-  sqlite3_value *pAsOf; /* the cut, or NULL; borrowed */
-  sqlite3_value *pBase; /* of policy single, or NULL; borrowed */
-  int bHistory;         /* the rows are those of history at iCut */
-  i64 iCut;             /* Unix ms */
-  int bBlame;           /* note where overlays came from */
+  sqlite3_value *pAsOf;   /* the cut, or NULL; borrowed */
+  sqlite3_value *pAsOfId; /* the last row of that time, or NULL; borrowed */
+  sqlite3_value *pBase;   /* of policy single, or NULL; borrowed */
+  int bHistory;           /* the rows are those of history at iCut */
+  i64 iCut;               /* Unix ms */
+  int bBlame;             /* note where overlays came from */
+  DeltaPath *pBelow;      /* policy fold: note which rows there are, or NULL */
 } DeltaView;
 
 typedef enum RowKind { ROW_BASE, ROW_DELTA, ROW_BROKEN } RowKind;
 
 i64 delta_max_depth(StewardCall *c);
+int delta_arg_word(StewardCall *c, sqlite3_value *v, const char *zName,
+                   const char *const *azWord, int iDefault);
 RowKind delta_row_kind(sqlite3_value *pFlag);
 int delta_same(sqlite3_value *a, sqlite3_value *b);
 int delta_compare(sqlite3_value *a, sqlite3_value *b);
+void delta_read_cut(StewardCall *c, const char *zJson,
+                    sqlite3_value **ppTime /* OUT */,
+                    sqlite3_value **ppId /* OUT */);
+void delta_arg_cut(StewardCall *c, sqlite3_value *v,
+                   sqlite3_value **ppKept /* OUT */,
+                   sqlite3_value **ppTime /* OUT */,
+                   sqlite3_value **ppId /* OUT */);
 void delta_view_open(StewardCall *c, DeltaForm *f, DeltaView *v);
+void delta_feed_id(StewardCall *c, StewardFeed *pFeed, sqlite3_value *pId);
 int delta_bind_id(StewardCall *c, sqlite3_stmt *pStmt, int i,
                   sqlite3_value *pId);
 sqlite3_stmt *delta_seek(StewardCall *c, DeltaForm *f, const DeltaView *v,
                          int eStmt, sqlite3_value *pId);
 sqlite3_stmt *delta_seek_parent(StewardCall *c, DeltaForm *f,
                                 const DeltaView *v, sqlite3_stmt *pRow);
-int delta_after_cut(const DeltaView *v, sqlite3_value *pTime);
+int delta_after_cut(const DeltaView *v, sqlite3_value *pTime,
+                    sqlite3_value *pKey);
 sqlite3_stmt *delta_resolve_row(StewardCall *c, DeltaForm *f,
                                 const DeltaView *v, sqlite3_stmt *pRow);
 void delta_forget(DeltaForm *f);
@@ -162,13 +191,6 @@ DeltaQuick delta_quick(StewardCall *c, DeltaForm *f, sqlite3_value *pId,
 sqlite3_value *delta_result(DeltaForm *f, sqlite3_stmt *pBase, int i);
 void delta_row_json(StewardCall *c, DeltaForm *f, sqlite3_stmt *pBase,
                     sqlite3_value *pSource, int iExact, StewardBuffer *pOut);
-
-/* The keys from a row up to its base, the row first; free with
-** delta_path_free(). */
-typedef struct DeltaPath {
-  sqlite3_value **apKey;
-  int n;
-} DeltaPath;
 
 void delta_path(StewardCall *c, DeltaForm *f, const DeltaView *v,
                 sqlite3_stmt *pRow, DeltaPath *pPath /* OUT */);
@@ -194,12 +216,11 @@ typedef struct DeltaChildren {
   int iKey, iOrder, iPrev, iNext; /* columns of the form, or -1 */
   struct DeltaAlias *aAlias;      /* which child an override changes */
   int nAlias;
-  int nOrphan; /* overrides whose parent is not among the children */
   int bExact;
 } DeltaChildren;
 
 void delta_children_read(StewardCall *c, DeltaChildren *k, DeltaForm *pOwner,
-                         DeltaView *v, sqlite3_value *pId);
+                         const DeltaView *v, sqlite3_value *pId);
 void delta_children_free(DeltaChildren *k);
 
 /*************************************************************************

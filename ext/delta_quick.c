@@ -56,10 +56,11 @@ static char *walk_sql(StewardCall *c, const DeltaForm *f) {
     if (f->aColumn[i].zOverlay) add(p, "d", f->aColumn[i].zOverlay);
   }
   for (i = 0; i < f->nColumn; i++) add(p, "b", f->aColumn[i].zName);
-  sqlite3_str_appendf(p,
-                      " FROM main.steward_feed(?1) AS w CROSS JOIN main.\"%w\""
-                      " AS d ON d.\"%w\" = +w.id LEFT JOIN main.\"%w\" AS b ON",
-                      zTable, zKey, zTable);
+  sqlite3_str_appendf(
+      p,
+      " FROM main.steward_feed(?1) AS w CROSS JOIN main.\"%w\""
+      " AS d ON d.\"%w\" = +w.steward_key LEFT JOIN main.\"%w\" AS b ON",
+      zTable, zKey, zTable);
   if (f->zRowid) {
     sqlite3_str_appendf(p, " b.%s = iif(%s = 1, NULL, d.%s)", f->zRowid,
                         zFlag ? zFlag : "", f->zRowid);
@@ -83,25 +84,6 @@ void delta_quick_prepare(StewardCall *c, DeltaForm *f) {
   if (rc == SQLITE_OK) rc = steward_feed_bind(f->pWalk, 1, &f->feed);
   if ((rc & 0xff) == SQLITE_NOMEM) steward_fail_nomem(c);
   sqlite3_free(zSql);
-}
-
-/* The first key, which may be given as {"$blob":"hex"}. */
-static void feed_id(StewardCall *c, DeltaForm *f, sqlite3_value *pId) {
-  unsigned char *aBlob = NULL;
-  int nBlob = 0;
-  if (sqlite3_value_type(pId) == SQLITE_TEXT) {
-    const char *z = (const char *)sqlite3_value_text(pId);
-    if (z == NULL) {
-      steward_fail_nomem(c);
-    } else if (z[0] == '{' || z[0] <= ' ') {
-      steward_json_blob(c, z, sqlite3_value_bytes(pId), &aBlob, &nBlob);
-    }
-  }
-  if (aBlob) {
-    steward_feed_blob(c, &f->feed, aBlob, nBlob);
-  } else {
-    steward_feed_put(c, &f->feed, pId);
-  }
 }
 
 /* Is this the scope of the first row, whose JSON stands in f->text? */
@@ -176,7 +158,7 @@ static int to_base(StewardCall *c, DeltaForm *f, const Scope *pScope) {
       return 0;
     }
     note_overlays(c, f);
-    steward_feed_put(c, &f->feed, pParent);
+    steward_feed_put(c, &f->feed, pParent, 0);
     if (!steward_next(c, f->pWalk)) return 0;
   }
   return 0;
@@ -202,7 +184,7 @@ static DeltaQuick walk(StewardCall *c, DeltaForm *f, StewardBuffer *pOut) {
 /* What a large row leaves behind is given back. */
 static void tidy(DeltaForm *f) {
   if (f->text.nAlloc > TEXT_KEPT) steward_buffer_free(&f->text);
-  if (f->feed.pValue) steward_feed_clear(&f->feed);
+  steward_feed_clear(&f->feed);
   if (f->nResult > TEXT_KEPT) f->nResult = 0;
 }
 
@@ -214,7 +196,7 @@ DeltaQuick delta_quick(StewardCall *c, DeltaForm *f, sqlite3_value *pId,
   DeltaQuick eResult = QUICK_DONE;
   int i, rc;
   if (f->pWalk == NULL) return QUICK_NOT;
-  feed_id(c, f, pId);
+  delta_feed_id(c, &f->feed, pId);
   if (c->rc) return QUICK_NOT;
   f->text.n = 0;
   for (i = 0; i < f->nColumn; i++) f->aColumn[i].nText = 0;

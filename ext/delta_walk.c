@@ -87,9 +87,79 @@ int delta_compare(sqlite3_value *a, sqlite3_value *b) {
   return i ? i : nA - nB;
 }
 
+const char *const delta_policies[] = {"chain", "fold", "single", NULL};
+
+/* A word of azWord; NULL means iDefault. */
+int delta_arg_word(StewardCall *c, sqlite3_value *v, const char *zName,
+                   const char *const *azWord, int iDefault) {
+  const char *z;
+  int i;
+  if (v == NULL || sqlite3_value_type(v) == SQLITE_NULL) return iDefault;
+  z = steward_arg_text(c, v, zName, 1000);
+  for (i = 0; z && azWord[i]; i++) {
+    if (strcmp(azWord[i], z) == 0) return i;
+  }
+  if (z) {
+    steward_fail(c, STEWARD_INVALID_ARGUMENT,
+                 "%s must be one of %s|%s|%s, got '%s'", zName, azWord[0],
+                 azWord[1], azWord[2], z);
+  }
+  return iDefault;
+}
+
 /*************************************************************************
 ** The cut
 */
+
+/* Read a cut as JSON: a time, or [time, id], the last row of that time that is
+** still before it.  Both are the caller's. */
+void delta_read_cut(StewardCall *c, const char *zJson,
+                    sqlite3_value **ppTime /* OUT */,
+                    sqlite3_value **ppId /* OUT */) {
+  StewardJson t;
+  int i, iNode = 1;
+  if (zJson[0] != '[') {
+    *ppTime = steward_json_scalar(c, zJson);
+    return;
+  }
+  if (!steward_json_parse(c, &t, zJson, (int)strlen(zJson), 1) ||
+      t.aNode[0].nChild != 2) {
+    steward_fail(c, STEWARD_INVALID_ARGUMENT,
+                 "as_of must be a time, or [time, id], got %.60s", zJson);
+  }
+  for (i = 0; i < 2 && c->rc == SQLITE_OK; i++) {
+    const StewardJsonNode *pNode = &t.aNode[iNode];
+    char *z = steward_mprintf(c, "%.*s", pNode->nText, t.zText + pNode->iText);
+    if (z) *(i ? ppId : ppTime) = steward_json_scalar(c, z);
+    sqlite3_free(z);
+    iNode = pNode->iEnd;
+  }
+  steward_json_free(&t);
+}
+
+/* The same of an argument v, which is kept in *ppKept; NULL: no cut.  All are
+** the caller's. */
+void delta_arg_cut(StewardCall *c, sqlite3_value *v,
+                   sqlite3_value **ppKept /* OUT */,
+                   sqlite3_value **ppTime /* OUT */,
+                   sqlite3_value **ppId /* OUT */) {
+  const char *z;
+  if (c->rc || v == NULL || sqlite3_value_type(v) == SQLITE_NULL) return;
+  *ppKept = sqlite3_value_dup(v);
+  if (*ppKept == NULL) steward_fail_nomem(c);
+  z = sqlite3_value_type(v) == SQLITE_TEXT ? (const char *)sqlite3_value_text(v)
+                                           : NULL;
+  if (z && z[0] == '[') {
+    delta_read_cut(c, z, ppTime, ppId);
+  } else {
+    *ppTime = sqlite3_value_dup(v);
+    if (*ppTime == NULL) {
+      steward_fail_nomem(c);
+    } else {
+      sqlite3_value_numeric_type(*ppTime); /* '100' is a number */
+    }
+  }
+}
 
 /* When the view has a cut: must it be the time column's alone, or does history
 ** know the rows as they were then? */
@@ -108,7 +178,7 @@ void delta_view_open(StewardCall *c, DeltaForm *f, DeltaView *v) {
                  f->base.zTable);
     return;
   }
-  if (type_rank(v->pAsOf) != 1 ||
+  if (type_rank(v->pAsOf) != 1 || v->pAsOfId ||
       !steward_int(c, SQL_delta_table_exists, 0, "t",
                    "steward_delta_histories")) {
     return;
@@ -124,9 +194,14 @@ void delta_view_open(StewardCall *c, DeltaForm *f, DeltaView *v) {
   v->bHistory = c->rc == SQLITE_OK && v->iCut >= iFrom;
 }
 
-/* Did this happen after the cut?  What history has, did not. */
-int delta_after_cut(const DeltaView *v, sqlite3_value *pTime) {
-  return v->pAsOf && !v->bHistory && delta_compare(pTime, v->pAsOf) > 0;
+/* Did this happen to the row pKey after the cut?  What history has, did not. */
+int delta_after_cut(const DeltaView *v, sqlite3_value *pTime,
+                    sqlite3_value *pKey) {
+  int i;
+  if (v->pAsOf == NULL || v->bHistory) return 0;
+  i = delta_compare(pTime, v->pAsOf);
+  if (i == 0 && v->pAsOfId) i = delta_compare(pKey, v->pAsOfId);
+  return i > 0;
 }
 
 /*************************************************************************
@@ -159,16 +234,52 @@ int delta_bind_id(StewardCall *c, sqlite3_stmt *pStmt, int i,
   return c->rc == SQLITE_OK;
 }
 
+/* Hand over an id, which may be given as {"$blob":"hex"}. */
+void delta_feed_id(StewardCall *c, StewardFeed *pFeed, sqlite3_value *pId) {
+  unsigned char *aBlob = NULL;
+  int nBlob = 0;
+  if (sqlite3_value_type(pId) == SQLITE_TEXT) {
+    const char *z = (const char *)sqlite3_value_text(pId);
+    if (z == NULL) {
+      steward_fail_nomem(c);
+    } else if (z[0] == '{' || z[0] <= ' ') {
+      steward_json_blob(c, z, sqlite3_value_bytes(pId), &aBlob, &nBlob);
+    }
+  }
+  if (aBlob) {
+    steward_feed_blob(c, pFeed, aBlob, nBlob);
+  } else {
+    steward_feed_put(c, pFeed, pId, 0);
+  }
+}
+
 /* The statement eStmt on the row with this key; NULL when there is none or the
 ** call has failed. */
 sqlite3_stmt *delta_seek(StewardCall *c, DeltaForm *f, const DeltaView *v,
                          int eStmt, sqlite3_value *pId) {
   sqlite3_stmt *pStmt = delta_statement(c, f, v->bHistory, eStmt);
   if (pStmt == NULL) return NULL;
+  if (!v->bHistory && f->abFed[eStmt]) {
+    delta_feed_id(c, &f->aFeed[eStmt], pId);
+    return steward_next(c, pStmt) ? pStmt : NULL;
+  }
   sqlite3_reset(pStmt);
   if (!delta_bind_id(c, pStmt, 1, pId)) return NULL;
   if (v->bHistory) sqlite3_bind_int64(pStmt, 2, v->iCut);
   return steward_next(c, pStmt) ? pStmt : NULL;
+}
+
+/* The row with this key by DELTA_UP, which is fed: the one where it stands, or
+** the next. */
+static sqlite3_stmt *feed_parent(StewardCall *c, DeltaForm *f,
+                                 sqlite3_value *pParent) {
+  sqlite3_stmt *pUp = f->aStmt[0][DELTA_UP];
+  if (f->bUpRow && delta_same(sqlite3_column_value(pUp, ROW_KEY), pParent)) {
+    return pUp;
+  }
+  steward_feed_put(c, &f->aFeed[DELTA_UP], pParent, 0);
+  f->bUpRow = steward_next(c, pUp);
+  return f->bUpRow ? pUp : NULL;
 }
 
 /* The row that pRow has as its parent, which DELTA_UP, possibly pRow itself,
@@ -179,15 +290,11 @@ sqlite3_stmt *delta_seek_parent(StewardCall *c, DeltaForm *f,
   sqlite3_stmt *pUp = delta_statement(c, f, v->bHistory, DELTA_UP);
   int rc;
   if (pUp == NULL || sqlite3_value_type(pParent) == SQLITE_NULL) return NULL;
-  if (pUp != pRow) {
-    sqlite3_reset(pUp);
-    rc = sqlite3_bind_value(pUp, 1, pParent);
-  } else {
-    pParent = sqlite3_value_dup(pParent);
-    sqlite3_reset(pUp);
-    rc = pParent ? sqlite3_bind_value(pUp, 1, pParent) : SQLITE_NOMEM;
-    sqlite3_value_free(pParent);
-  }
+  if (!v->bHistory && f->abFed[DELTA_UP]) return feed_parent(c, f, pParent);
+  pParent = sqlite3_value_dup(pParent);
+  sqlite3_reset(pUp);
+  rc = pParent ? sqlite3_bind_value(pUp, 1, pParent) : SQLITE_NOMEM;
+  sqlite3_value_free(pParent);
   if (v->bHistory && rc == SQLITE_OK) rc = sqlite3_bind_int64(pUp, 2, v->iCut);
   if (rc) steward_fail_db(c, rc);
   return steward_next(c, pUp) ? pUp : NULL;
@@ -243,7 +350,8 @@ static void take_overlay(StewardCall *c, DeltaForm *f, int i,
 static void keep_overlays(StewardCall *c, DeltaForm *f, const DeltaView *v,
                           sqlite3_stmt *pRow, int bLeaf) {
   int i;
-  if (v->pAsOf && delta_after_cut(v, sqlite3_column_value(pRow, ROW_TIME))) {
+  if (v->pAsOf && delta_after_cut(v, sqlite3_column_value(pRow, ROW_TIME),
+                                  sqlite3_column_value(pRow, ROW_KEY))) {
     return;
   }
   for (i = 0; i < f->nColumn; i++) {
@@ -252,6 +360,33 @@ static void keep_overlays(StewardCall *c, DeltaForm *f, const DeltaView *v,
       take_overlay(c, f, i, pRow, bLeaf, v->bBlame);
     }
   }
+}
+
+/*************************************************************************
+** The path
+*/
+void delta_path_free(DeltaPath *pPath) {
+  int i;
+  for (i = 0; i < pPath->n; i++) {
+    sqlite3_value_free(pPath->a[i].pKey);
+    sqlite3_value_free(pPath->a[i].pTime);
+  }
+  sqlite3_free(pPath->a);
+  memset(pPath, 0, sizeof(*pPath));
+}
+
+/* Add the row. */
+static void path_add(StewardCall *c, DeltaPath *pPath, sqlite3_stmt *pRow) {
+  size_t nByte = sizeof(pPath->a[0]) * (size_t)(pPath->n + 1);
+  DeltaPlace *aNew = c->rc ? NULL : sqlite3_realloc64(pPath->a, nByte);
+  if (aNew == NULL) {
+    steward_fail_nomem(c);
+    return;
+  }
+  pPath->a = aNew;
+  aNew[pPath->n].pKey = copy_of(c, pRow, ROW_KEY);
+  aNew[pPath->n].pTime = copy_of(c, pRow, ROW_TIME);
+  pPath->n++;
 }
 
 /*************************************************************************
@@ -388,7 +523,11 @@ static void fold_row(StewardCall *c, DeltaForm *f, const DeltaView *v,
                      sqlite3_column_value(pRow, ROW_SCOPE),
                      sqlite3_column_value(pRow, ROW_PARENT),
                      sqlite3_column_value(pBase, ROW_SCOPE));
-  } else if (!delta_after_cut(v, sqlite3_column_value(pRow, ROW_TIME))) {
+    return;
+  }
+  if (v->pBelow) path_add(c, v->pBelow, pRow);
+  if (!delta_after_cut(v, sqlite3_column_value(pRow, ROW_TIME),
+                       sqlite3_column_value(pRow, ROW_KEY))) {
     fold_overlays(c, f, pRow);
   }
 }
@@ -403,20 +542,45 @@ static void fail_fold_depth(StewardCall *c, DeltaForm *f, sqlite3_stmt *pRow,
   sqlite3_free(zRow);
 }
 
-/* Read the deltas of one row, and push them for theirs. */
+/* A row below the base, at this depth; 1 when it is a delta, whose own are to
+** be read, too. */
+static int fold_kid(StewardCall *c, DeltaForm *f, const DeltaView *v,
+                    sqlite3_stmt *pBase, sqlite3_stmt *pRow, int nDepth) {
+  RowKind eKind = delta_row_kind(sqlite3_column_value(pRow, ROW_FLAG));
+  if (eKind == ROW_BASE) return 0;
+  if (eKind == ROW_BROKEN) {
+    delta_fail_flag(c, f, pRow);
+  } else if (nDepth > 1 && nDepth > delta_max_depth(c)) {
+    fail_fold_depth(c, f, pRow, delta_max_depth(c));
+  } else {
+    fold_row(c, f, v, pBase, pRow);
+  }
+  return c->rc == SQLITE_OK;
+}
+
+/* All rows below the base by one statement, which is fed with its deltas as
+** they come. */
+static void fold_fed(StewardCall *c, DeltaForm *f, const DeltaView *v,
+                     sqlite3_stmt *pBase) {
+  sqlite3_stmt *pRow = f->aStmt[0][DELTA_KIDS];
+  StewardFeed *pFeed = &f->aFeed[DELTA_KIDS];
+  steward_feed_put(c, pFeed, sqlite3_column_value(pBase, ROW_KEY), 0);
+  while (steward_next(c, pRow)) {
+    int nDepth = pFeed->now.iTag + 1;
+    if (fold_kid(c, f, v, pBase, pRow, nDepth)) {
+      steward_feed_put(c, pFeed, sqlite3_column_value(pRow, ROW_KEY), nDepth);
+    }
+  }
+}
+
+/* The same by a query for each row: of what history knows. */
 static void fold_kids(StewardCall *c, DeltaForm *f, const DeltaView *v,
-                      sqlite3_stmt *pBase, Stack *s, i64 nMax) {
+                      sqlite3_stmt *pBase, Stack *s) {
   sqlite3_value *pKey = s->a[--s->n].pKey;
   int nDepth = s->a[s->n].nDepth + 1;
   sqlite3_stmt *pRow = delta_seek(c, f, v, DELTA_KIDS, pKey);
   while (pRow && c->rc == SQLITE_OK) {
-    RowKind eKind = delta_row_kind(sqlite3_column_value(pRow, ROW_FLAG));
-    if (eKind == ROW_BROKEN) {
-      delta_fail_flag(c, f, pRow);
-    } else if (eKind == ROW_DELTA && nDepth > nMax) {
-      fail_fold_depth(c, f, pRow, nMax);
-    } else if (eKind == ROW_DELTA) {
-      fold_row(c, f, v, pBase, pRow);
+    if (fold_kid(c, f, v, pBase, pRow, nDepth)) {
       stack_push(c, s, sqlite3_column_value(pRow, ROW_KEY), nDepth);
     }
     if (!steward_next(c, pRow)) break;
@@ -424,12 +588,21 @@ static void fold_kids(StewardCall *c, DeltaForm *f, const DeltaView *v,
   sqlite3_value_free(pKey);
 }
 
+static void fold_by_row(StewardCall *c, DeltaForm *f, const DeltaView *v,
+                        sqlite3_stmt *pBase) {
+  Stack stack = {0};
+  stack_push(c, &stack, sqlite3_column_value(pBase, ROW_KEY), 0);
+  while (stack.n > 0 && c->rc == SQLITE_OK) {
+    fold_kids(c, f, v, pBase, &stack);
+  }
+  while (stack.n > 0) sqlite3_value_free(stack.a[--stack.n].pKey);
+  sqlite3_free(stack.a);
+}
+
 /* No row can come twice: each has one parent, and the base is no delta. */
 static sqlite3_stmt *fold(StewardCall *c, DeltaForm *f, const DeltaView *v,
                           sqlite3_stmt *pRow) {
   RowKind eKind = delta_row_kind(sqlite3_column_value(pRow, ROW_FLAG));
-  i64 nMax = delta_max_depth(c);
-  Stack stack = {0};
   if (eKind == ROW_BROKEN) return NULL;
   if (eKind == ROW_DELTA) {
     char *zRow = delta_show(c, sqlite3_column_value(pRow, ROW_KEY));
@@ -449,12 +622,13 @@ static sqlite3_stmt *fold(StewardCall *c, DeltaForm *f, const DeltaView *v,
                  f->base.zTable);
     return NULL;
   }
-  stack_push(c, &stack, sqlite3_column_value(pRow, ROW_KEY), 0);
-  while (stack.n > 0 && c->rc == SQLITE_OK) {
-    fold_kids(c, f, v, pRow, &stack, nMax);
+  if (v->pBelow) path_add(c, v->pBelow, pRow);
+  delta_statement(c, f, v->bHistory, DELTA_KIDS);
+  if (!v->bHistory && f->abFed[DELTA_KIDS]) {
+    fold_fed(c, f, v, pRow);
+  } else {
+    fold_by_row(c, f, v, pRow);
   }
-  while (stack.n > 0) sqlite3_value_free(stack.a[--stack.n].pKey);
-  sqlite3_free(stack.a);
   return c->rc ? NULL : pRow;
 }
 
@@ -471,7 +645,8 @@ sqlite3_stmt *delta_resolve_row(StewardCall *c, DeltaForm *f,
   if (c->rc) return NULL;
   delta_forget(f);
   if (v->pAsOf && f->names.zCreated &&
-      delta_after_cut(v, sqlite3_column_value(pRow, ROW_CREATED))) {
+      delta_after_cut(v, sqlite3_column_value(pRow, ROW_CREATED),
+                      sqlite3_column_value(pRow, ROW_KEY))) {
     return NULL;
   }
   pBase = v->ePolicy == POLICY_CHAIN  ? walk_to_base(c, f, v, pRow)
@@ -508,30 +683,12 @@ void delta_row_json(StewardCall *c, DeltaForm *f, sqlite3_stmt *pBase,
   steward_buffer_add(c, pOut, "}", 1);
 }
 
-/*************************************************************************
-** The path
-*/
-void delta_path_free(DeltaPath *pPath) {
-  int i;
-  for (i = 0; i < pPath->n; i++) sqlite3_value_free(pPath->apKey[i]);
-  sqlite3_free(pPath->apKey);
-  memset(pPath, 0, sizeof(*pPath));
-}
-
 /* From a row that was resolved up to its base; one step with policy single. */
 void delta_path(StewardCall *c, DeltaForm *f, const DeltaView *v,
                 sqlite3_stmt *pRow, DeltaPath *pPath) {
   memset(pPath, 0, sizeof(*pPath));
   while (pRow && c->rc == SQLITE_OK) {
-    sqlite3_value **apNew = sqlite3_realloc64(
-        pPath->apKey, sizeof(pPath->apKey[0]) * (size_t)(pPath->n + 1));
-    if (apNew == NULL) {
-      steward_fail_nomem(c);
-      break;
-    }
-    pPath->apKey = apNew;
-    apNew[pPath->n] = copy_of(c, pRow, ROW_KEY);
-    pPath->n++;
+    path_add(c, pPath, pRow);
     if (delta_row_kind(sqlite3_column_value(pRow, ROW_FLAG)) == ROW_BASE ||
         (v->ePolicy == POLICY_SINGLE && pPath->n == 2)) {
       break;

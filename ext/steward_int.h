@@ -350,21 +350,29 @@ void steward_forms_free(Steward *p);
 /*************************************************************************
 ** Interface to code in feed.c: keys handed to a statement that runs
 */
-typedef struct StewardFeed {
-  int bFull; /* there is a key that was not read yet */
+typedef struct StewardFeedKey {
   enum { FEED_VALUE, FEED_INTEGER, FEED_BLOB, FEED_LONG } eType;
+  int iTag;
   i64 iValue;
   int nBlob;
   unsigned char aBlob[32];
   unsigned char *aLong;  /* owned */
   sqlite3_value *pValue; /* owned */
+} StewardFeedKey;
+
+typedef struct StewardFeed {
+  StewardFeedKey now;    /* the one whose rows come */
+  StewardFeedKey *aNext; /* [iNext..nNext) are still to be read */
+  int iNext, nNext, nAlloc;
 } StewardFeed;
 
-void steward_feed_put(StewardCall *c, StewardFeed *pFeed, sqlite3_value *pKey);
+void steward_feed_put(StewardCall *c, StewardFeed *pFeed, sqlite3_value *v,
+                      int iTag);
 void steward_feed_blob(StewardCall *c, StewardFeed *pFeed, unsigned char *aBlob,
                        int nBlob);
 int steward_feed_bind(sqlite3_stmt *pStmt, int i, StewardFeed *pFeed);
 void steward_feed_clear(StewardFeed *pFeed);
+void steward_feed_free(StewardFeed *pFeed);
 int steward_feed_register(Steward *p);
 
 /*************************************************************************

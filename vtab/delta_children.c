@@ -37,7 +37,8 @@ typedef struct ChildCursor {
   sqlite3_vtab_cursor base; /* must be first */
   DeltaForm *f;
   DeltaChildren kids;
-  sqlite3_value *pOwner, *pAsOf; /* owned */
+  sqlite3_value *pOwner, *pAsOf; /* as they were given; owned */
+  sqlite3_value *pCut, *pCutId;  /* what as_of says; owned */
   int ePolicy;
   int i;
 } ChildCursor;
@@ -193,7 +194,9 @@ static void cursor_reset(ChildCursor *pCur) {
   pCur->f = NULL;
   sqlite3_value_free(pCur->pOwner);
   sqlite3_value_free(pCur->pAsOf);
-  pCur->pOwner = pCur->pAsOf = NULL;
+  sqlite3_value_free(pCur->pCut);
+  sqlite3_value_free(pCur->pCutId);
+  pCur->pOwner = pCur->pAsOf = pCur->pCut = pCur->pCutId = NULL;
   memset(&pCur->kids, 0, sizeof(pCur->kids));
   pCur->i = 0;
 }
@@ -210,22 +213,14 @@ static void take_plan(StewardCall *c, ChildCursor *pCur, const char *zPlan,
   int i;
   for (i = 0; zPlan[i] && c->rc == SQLITE_OK; i++) {
     sqlite3_value *v = argv[i];
-    if (zPlan[i] == 'o') pCur->pOwner = sqlite3_value_dup(v);
-    if (zPlan[i] == 'a') pCur->pAsOf = sqlite3_value_dup(v);
-    if ((zPlan[i] == 'o' && pCur->pOwner == NULL) ||
-        (zPlan[i] == 'a' && pCur->pAsOf == NULL)) {
-      steward_fail_nomem(c);
-    }
-    if (zPlan[i] == 'p' && sqlite3_value_type(v) != SQLITE_NULL) {
-      const char *z = steward_arg_text(c, v, "policy", 100);
+    if (zPlan[i] == 'o') {
+      pCur->pOwner = sqlite3_value_dup(v);
+      if (pCur->pOwner == NULL) steward_fail_nomem(c);
+    } else if (zPlan[i] == 'a') {
+      delta_arg_cut(c, v, &pCur->pAsOf, &pCur->pCut, &pCur->pCutId);
+    } else {
       pCur->ePolicy =
-          z && strcmp(z, "single") == 0 ? POLICY_SINGLE : POLICY_CHAIN;
-      if (z && strcmp(z, "single") && strcmp(z, "chain")) {
-        steward_fail(c, STEWARD_INVALID_ARGUMENT,
-                     "policy must be one of chain|single for children, got "
-                     "'%s'",
-                     z);
-      }
+          delta_arg_word(c, v, "policy", delta_policies, POLICY_CHAIN);
     }
   }
   if (strchr(zPlan, 'o') == NULL) {
@@ -258,7 +253,8 @@ static int childFilter(sqlite3_vtab_cursor *pBase, int idxNum,
   take_plan(&c, pCur, zPlan ? zPlan : "", argv);
   pCur->kids.f = pCur->f;
   view.ePolicy = pCur->ePolicy;
-  view.pAsOf = pCur->pAsOf;
+  view.pAsOf = pCur->pCut;
+  view.pAsOfId = pCur->pCutId;
   if (c.rc == SQLITE_OK && sqlite3_value_type(pCur->pOwner) != SQLITE_NULL) {
     pOwner = delta_form_open(&c, pCur->f->zOwnerTable);
     if (pOwner) {
@@ -294,9 +290,8 @@ static int childColumn(sqlite3_vtab_cursor *pBase, sqlite3_context *ctx,
       if (pCur->pAsOf) sqlite3_result_value(ctx, pCur->pAsOf);
       break;
     case SPECIAL_POLICY:
-      sqlite3_result_text(ctx,
-                          pCur->ePolicy == POLICY_SINGLE ? "single" : "chain",
-                          -1, SQLITE_STATIC);
+      sqlite3_result_text(ctx, delta_policies[pCur->ePolicy], -1,
+                          SQLITE_STATIC);
       break;
     case SPECIAL_SOURCE: sqlite3_result_value(ctx, p->pSource); break;
     case SPECIAL_EXACT: sqlite3_result_int(ctx, pCur->kids.bExact); break;
@@ -341,9 +336,10 @@ static const sqlite3_module childModule = {
 ** of a row, a base or a delta, WHERE http_id = its id, as they read through its
 ** chain: overrides merged field by field, additions behind the base's, what is
 ** disabled with enabled = 0; in the order of the list prev/next, else of
-** display_order with the deltas' own, ties by id.  Hidden columns: as_of,
-** policy (chain, single), source (the last override), exact, kind (base,
-** addition), violation (what is wrong with its place in the list).
+** display_order with the deltas' own, ties by id.  Hidden columns: as_of (a
+** time or '[time, id]'), policy (chain; single; fold: of a base, under all its
+** deltas in the order of their (time, id)), source (the last override), exact,
+** kind (base, addition), violation (what is wrong with its place in the list).
 ** Set: none
 ** Errors: "INVALID_ARGUMENT: delta_children: whose children?  Say WHERE http_id
 **   = id, of a base or a delta"; those of delta and delta_resolve.

@@ -63,7 +63,8 @@ typedef struct DeltaCursor {
   sqlite3_vtab_cursor base; /* must be first */
   DeltaForm *f;
   DeltaView view;
-  sqlite3_value *pAsOf; /* owned */
+  sqlite3_value *pAsOf;         /* as it was given; owned */
+  sqlite3_value *pCut, *pCutId; /* what it says; owned */
   sqlite3_value *pTable;
   sqlite3_stmt *pScan; /* the rows to resolve */
   sqlite3_stmt *pBase; /* of the row at hand */
@@ -288,7 +289,10 @@ static void cursor_reset(DeltaCursor *pCur) {
   delta_form_close(&c, pCur->f);
   pCur->f = NULL;
   sqlite3_value_free(pCur->pAsOf);
+  sqlite3_value_free(pCur->pCut);
+  sqlite3_value_free(pCur->pCutId);
   sqlite3_value_free(pCur->pTable);
+  pCur->pCut = pCur->pCutId = NULL;
   pCur->pAsOf = pCur->pTable = NULL;
   memset(&pCur->view, 0, sizeof(pCur->view));
   pCur->iRow = 0;
@@ -303,25 +307,6 @@ static int deltaClose(sqlite3_vtab_cursor *pBase) {
 
 enum { KIND_BASE, KIND_DELTA, KIND_ALL, KIND_EITHER };
 static const char *const azKind[] = {"base", "delta", "all", NULL};
-static const char *const azPolicy[] = {"chain", "fold", "single", NULL};
-
-/* A word of azWord; NULL means iDefault. */
-static int arg_word(StewardCall *c, sqlite3_value *v, const char *zName,
-                    const char *const *azWord, int iDefault) {
-  const char *z;
-  int i;
-  if (v == NULL || sqlite3_value_type(v) == SQLITE_NULL) return iDefault;
-  z = steward_arg_text(c, v, zName, 1000);
-  for (i = 0; z && azWord[i]; i++) {
-    if (strcmp(azWord[i], z) == 0) return i;
-  }
-  if (z) {
-    steward_fail(c, STEWARD_INVALID_ARGUMENT,
-                 "%s must be one of %s|%s|%s, got '%s'", zName, azWord[0],
-                 azWord[1], azWord[2], z);
-  }
-  return iDefault;
-}
 
 /* The value that the plan has for a letter, or NULL. */
 static sqlite3_value *plan_value(const char *zPlan, sqlite3_value **argv,
@@ -397,7 +382,8 @@ static void prepare_scan(StewardCall *c, DeltaCursor *pCur, const char *zPlan,
   if (c->rc) return;
   zFrom = delta_source_sql(c, f, pCur->view.bHistory);
   pSql = sqlite3_str_new(c->db);
-  sqlite3_str_appendf(pSql, "SELECT %s FROM %s WHERE 1", f->zList, zFrom);
+  sqlite3_str_appendf(pSql, "SELECT %s FROM %s WHERE 1",
+                      eKind == KIND_BASE ? f->zPlainList : f->zList, zFrom);
   sqlite3_free(zFrom);
   if (eKind == KIND_BASE && f->bFlagNotNull) {
     sqlite3_str_appendf(pSql, " AND %s = 0", f->zFlagSql);
@@ -443,7 +429,6 @@ static int deltaFilter(sqlite3_vtab_cursor *pBase, int idxNum,
                        const char *zPlan, int argc, sqlite3_value **argv) {
   DeltaCursor *pCur = (DeltaCursor *)pBase;
   DeltaTab *pTab = (DeltaTab *)pBase->pVtab;
-  sqlite3_value *pAsOf;
   StewardCall c;
   int eKind;
   if (zPlan == NULL) zPlan = "";
@@ -451,15 +436,14 @@ static int deltaFilter(sqlite3_vtab_cursor *pBase, int idxNum,
   steward_open_table(&c, pTab->p, pTab->zTable ? "delta" : "delta_rows", NULL,
                      STEWARD_READ);
   open_form(&c, pCur, zPlan, argv);
-  pCur->view.ePolicy = arg_word(&c, plan_value(zPlan, argv, 'p'), "policy",
-                                azPolicy, POLICY_CHAIN);
-  eKind = arg_word(&c, plan_value(zPlan, argv, 'k'), "kind", azKind,
-                   strchr(zPlan, 's') ? KIND_EITHER : KIND_BASE);
-  pAsOf = plan_value(zPlan, argv, 'a');
-  if (pAsOf && sqlite3_value_type(pAsOf) != SQLITE_NULL) {
-    pCur->view.pAsOf = pCur->pAsOf = sqlite3_value_dup(pAsOf);
-    if (pCur->pAsOf == NULL) steward_fail_nomem(&c);
-  }
+  pCur->view.ePolicy = delta_arg_word(&c, plan_value(zPlan, argv, 'p'),
+                                      "policy", delta_policies, POLICY_CHAIN);
+  eKind = delta_arg_word(&c, plan_value(zPlan, argv, 'k'), "kind", azKind,
+                         strchr(zPlan, 's') ? KIND_EITHER : KIND_BASE);
+  delta_arg_cut(&c, plan_value(zPlan, argv, 'a'), &pCur->pAsOf, &pCur->pCut,
+                &pCur->pCutId);
+  pCur->view.pAsOf = pCur->pCut;
+  pCur->view.pAsOfId = pCur->pCutId;
   if (pCur->f) delta_view_open(&c, pCur->f, &pCur->view);
   prepare_scan(&c, pCur, zPlan, eKind, argv);
   cursor_step(&c, pCur);
@@ -488,7 +472,8 @@ static void special_column(sqlite3_context *ctx, DeltaCursor *pCur, int i) {
     if (pCur->pAsOf) sqlite3_result_value(ctx, pCur->pAsOf);
     break;
   case SPECIAL_POLICY:
-    sqlite3_result_text(ctx, azPolicy[pCur->view.ePolicy], -1, SQLITE_STATIC);
+    sqlite3_result_text(ctx, delta_policies[pCur->view.ePolicy], -1,
+                        SQLITE_STATIC);
     break;
   case SPECIAL_SOURCE:
     sqlite3_result_value(ctx, sqlite3_column_value(pCur->pScan, ROW_KEY));
@@ -594,7 +579,8 @@ static const sqlite3_module typedModule = {
 ** is that JSON, id the base's id, source the row resolved; scope, parent and
 ** time are those of the row resolved.  Bases only, unless kind is 'delta' or
 ** 'all', or a source is asked for.  Constraints on source, id, scope, parent
-** and time are looked up in the table's indexes.  exact: see delta_resolve.
+** and time are looked up in the table's indexes.  as_of, a time or
+** '[time, id]', and exact: see delta_resolve.
 ** Set: none
 ** Errors: those of delta_resolve: one broken row ends the SELECT.
 ** Source: seed 004, section 1.1.

@@ -3,15 +3,15 @@
 **
 ** To go from a row to the row that it names, and so on, by a statement of its
 ** own for each row costs the start and the end of a statement each time, more
-** than finding the row.  With the table steward_feed it is one statement:
+** than finding the row.  With the table steward_feed it is one statement, whose
+** ?1 is bound by steward_feed_bind():
 **
 **     SELECT .. FROM steward_feed(?1) AS f
-**      CROSS JOIN t ON t."key" = +f.id
+**      CROSS JOIN t ON t."key" = +f.steward_key
 **
-** Bind ?1 by steward_feed_bind().  Each time before it is stepped, its reader
-** puts the next key into the
-** StewardFeed, and the step brings that row.  A step without a new key, or with
-** one that no row has, ends it.
+** Its reader puts keys into the StewardFeed, also between two steps, and each
+** brings its rows, in the order in which the keys came.  When there is none
+** left the statement ends; reset it, and it goes on with the next key.
 */
 #include <string.h>
 
@@ -19,34 +19,68 @@
 
 static const char zPointer[] = "steward_feed";
 
-/* Let this BLOB be the next key; aBlob is freed. */
-void steward_feed_blob(StewardCall *c, StewardFeed *pFeed, unsigned char *aBlob,
-                       int nBlob) {
-  sqlite3_free(pFeed->aLong);
-  pFeed->aLong = aBlob;
-  pFeed->nBlob = nBlob;
-  pFeed->eType = FEED_LONG;
-  pFeed->bFull = 1;
+static void key_free(StewardFeedKey *pKey) {
+  sqlite3_value_free(pKey->pValue);
+  sqlite3_free(pKey->aLong);
+  memset(pKey, 0, sizeof(*pKey));
 }
 
-/* Let this be the next key. */
-void steward_feed_put(StewardCall *c, StewardFeed *pFeed, sqlite3_value *pKey) {
-  int eType = sqlite3_value_type(pKey);
-  int n = eType == SQLITE_BLOB ? sqlite3_value_bytes(pKey) : 0;
-  pFeed->bFull = 1;
+/* Room for another key; NULL when the call has failed. */
+static StewardFeedKey *feed_room(StewardCall *c, StewardFeed *pFeed) {
+  StewardFeedKey *pKey;
+  if (c->rc) return NULL;
+  if (pFeed->iNext == pFeed->nNext) pFeed->iNext = pFeed->nNext = 0;
+  if (pFeed->nNext == pFeed->nAlloc) {
+    int nAlloc = pFeed->nAlloc ? pFeed->nAlloc * 2 : 4;
+    void *pNew = sqlite3_realloc64(pFeed->aNext,
+                                   sizeof(StewardFeedKey) * (size_t)nAlloc);
+    if (pNew == NULL) {
+      steward_fail_nomem(c);
+      return NULL;
+    }
+    pFeed->aNext = pNew;
+    pFeed->nAlloc = nAlloc;
+  }
+  pKey = &pFeed->aNext[pFeed->nNext++];
+  pKey->eType = FEED_VALUE;
+  pKey->aLong = NULL;
+  pKey->pValue = NULL;
+  return pKey;
+}
+
+/* Add a key that is this BLOB; aBlob is freed. */
+void steward_feed_blob(StewardCall *c, StewardFeed *pFeed, unsigned char *aBlob,
+                       int nBlob) {
+  StewardFeedKey *pKey = feed_room(c, pFeed);
+  if (pKey == NULL) {
+    sqlite3_free(aBlob);
+    return;
+  }
+  pKey->eType = FEED_LONG;
+  pKey->aLong = aBlob;
+  pKey->nBlob = nBlob;
+  pKey->iTag = 0;
+}
+
+/* Add a key.  While its rows come, pFeed->now.iTag is iTag. */
+void steward_feed_put(StewardCall *c, StewardFeed *pFeed, sqlite3_value *v,
+                      int iTag) {
+  int eType = sqlite3_value_type(v);
+  int n = eType == SQLITE_BLOB ? sqlite3_value_bytes(v) : 0;
+  StewardFeedKey *pKey = feed_room(c, pFeed);
+  if (pKey == NULL) return;
+  pKey->iTag = iTag;
   if (eType == SQLITE_INTEGER) {
-    pFeed->eType = FEED_INTEGER;
-    pFeed->iValue = sqlite3_value_int64(pKey);
-  } else if (eType == SQLITE_BLOB && n <= (int)sizeof(pFeed->aBlob)) {
-    if (n) memcpy(pFeed->aBlob, sqlite3_value_blob(pKey), (size_t)n);
-    pFeed->eType = FEED_BLOB;
-    pFeed->nBlob = n;
+    pKey->eType = FEED_INTEGER;
+    pKey->iValue = sqlite3_value_int64(v);
+  } else if (eType == SQLITE_BLOB && n <= (int)sizeof(pKey->aBlob)) {
+    if (n) memcpy(pKey->aBlob, sqlite3_value_blob(v), (size_t)n);
+    pKey->eType = FEED_BLOB;
+    pKey->nBlob = n;
   } else {
-    sqlite3_value_free(pFeed->pValue);
-    pFeed->eType = FEED_VALUE;
-    pFeed->pValue = sqlite3_value_dup(pKey);
-    if (pFeed->pValue == NULL) {
-      pFeed->bFull = 0;
+    pKey->pValue = sqlite3_value_dup(v);
+    if (pKey->pValue == NULL) {
+      pFeed->nNext--;
       steward_fail_nomem(c);
     }
   }
@@ -56,9 +90,18 @@ int steward_feed_bind(sqlite3_stmt *pStmt, int i, StewardFeed *pFeed) {
   return sqlite3_bind_pointer(pStmt, i, pFeed, zPointer, NULL);
 }
 
+/* Forget the keys that were not read; a statement that reads them must have
+** been reset. */
 void steward_feed_clear(StewardFeed *pFeed) {
-  sqlite3_value_free(pFeed->pValue);
-  sqlite3_free(pFeed->aLong);
+  while (pFeed->iNext < pFeed->nNext) key_free(&pFeed->aNext[pFeed->iNext++]);
+  if (pFeed->now.eType == FEED_VALUE || pFeed->now.eType == FEED_LONG) {
+    key_free(&pFeed->now);
+  }
+}
+
+void steward_feed_free(StewardFeed *pFeed) {
+  steward_feed_clear(pFeed);
+  sqlite3_free(pFeed->aNext);
   memset(pFeed, 0, sizeof(*pFeed));
 }
 
@@ -71,7 +114,7 @@ typedef struct FeedCursor {
   int bEof;
 } FeedCursor;
 
-/* steward_feed(id, HIDDEN feed)    table
+/* steward_feed(steward_key, HIDDEN steward_keys)    table
 ** For the library's own statements, to which it hands keys while they run.
 ** Empty in any other.
 ** Set: none
@@ -80,7 +123,8 @@ typedef struct FeedCursor {
 static int feedConnect(sqlite3 *db, void *pAux, int argc,
                        const char *const *argv, sqlite3_vtab **ppVtab,
                        char **pzErr) {
-  int rc = sqlite3_declare_vtab(db, "CREATE TABLE x(id, feed HIDDEN)");
+  int rc = sqlite3_declare_vtab(
+      db, "CREATE TABLE x(steward_key, steward_keys HIDDEN)");
   if (rc == SQLITE_OK) rc = sqlite3_vtab_config(db, SQLITE_VTAB_DIRECTONLY);
   if (rc) return rc;
   *ppVtab = sqlite3_malloc64(sizeof(sqlite3_vtab));
@@ -126,8 +170,12 @@ static int feedClose(sqlite3_vtab_cursor *pBase) {
 
 static int feedNext(sqlite3_vtab_cursor *pBase) {
   FeedCursor *pCur = (FeedCursor *)pBase;
-  pCur->bEof = pCur->pFeed == NULL || !pCur->pFeed->bFull;
-  if (pCur->pFeed) pCur->pFeed->bFull = 0;
+  StewardFeed *p = pCur->pFeed;
+  pCur->bEof = p == NULL || p->iNext == p->nNext;
+  if (!pCur->bEof) {
+    key_free(&p->now);
+    p->now = p->aNext[p->iNext++];
+  }
   return SQLITE_OK;
 }
 
@@ -145,17 +193,17 @@ static int feedEof(sqlite3_vtab_cursor *pBase) {
 /* The key stays where it is until the next one comes. */
 static int feedColumn(sqlite3_vtab_cursor *pBase, sqlite3_context *ctx,
                       int iCol) {
-  const StewardFeed *pFeed = ((FeedCursor *)pBase)->pFeed;
+  const StewardFeedKey *p = &((FeedCursor *)pBase)->pFeed->now;
   if (iCol) return SQLITE_OK;
-  switch (pFeed->eType) {
-  case FEED_INTEGER: sqlite3_result_int64(ctx, pFeed->iValue); break;
+  switch (p->eType) {
+  case FEED_INTEGER: sqlite3_result_int64(ctx, p->iValue); break;
   case FEED_BLOB:
-    sqlite3_result_blob(ctx, pFeed->aBlob, pFeed->nBlob, SQLITE_STATIC);
+    sqlite3_result_blob(ctx, p->aBlob, p->nBlob, SQLITE_STATIC);
     break;
   case FEED_LONG:
-    sqlite3_result_blob(ctx, pFeed->aLong, pFeed->nBlob, SQLITE_STATIC);
+    sqlite3_result_blob(ctx, p->aLong, p->nBlob, SQLITE_STATIC);
     break;
-  default: sqlite3_result_value(ctx, pFeed->pValue);
+  default: sqlite3_result_value(ctx, p->pValue);
   }
   return SQLITE_OK;
 }
