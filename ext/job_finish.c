@@ -24,16 +24,33 @@ struct Report {
   i64 iLease;         /* of job_extend */
 };
 
-/* Remove some of the jobs of a state that are too old or too many; how many. */
-static int prune(StewardCall *c, const char *zStatus, const char *zKeep,
-                 const char *zMax) {
-  i64 iUntil = steward_now(c->p) - steward_setting_int(c, zKeep);
-  i64 iKept = steward_int(c, SQL_job_kept, iUntil, "tl", zStatus,
-                          steward_setting_int(c, zMax));
+enum { RETAINED_DEAD = 2 };
+
+/* The states of which too old and too many jobs are removed. */
+static const struct {
+  const char *zStatus, *zKeep, *zMax;
+} aRetained[] = {
+    {"posted", "job_done_keep", "job_done_max_rows"},
+    {"cancelled", "job_done_keep", "job_done_max_rows"},
+    {"dead_letter", "job_dead_keep", "job_dead_max_rows"},
+};
+
+/* The time until which the jobs of a state are too old or too many. */
+static i64 old_until(StewardCall *c, int iState) {
+  i64 iUntil =
+      steward_now(c->p) - steward_setting_int(c, aRetained[iState].zKeep);
+  i64 iKept =
+      steward_int(c, SQL_job_kept, iUntil, "tl", aRetained[iState].zStatus,
+                  steward_setting_int(c, aRetained[iState].zMax));
+  return iKept > iUntil ? iKept : iUntil;
+}
+
+/* Remove some of them; how many. */
+static int remove_old(StewardCall *c, int iState) {
   i64 aId[128];
   int i, n = 0, nDone = 0;
-  sqlite3_stmt *s = steward_query(c, SQL_job_old, "tl", zStatus,
-                                  iKept > iUntil ? iKept : iUntil);
+  sqlite3_stmt *s = steward_query(
+      c, SQL_job_old, "tl", aRetained[iState].zStatus, c->p->aJobOld[iState]);
   while (steward_next(c, s)) aId[n++] = sqlite3_column_int64(s, 0);
   steward_give(c, SQL_job_old, s);
   for (i = 0; i < n && c->rc == SQLITE_OK; i++) {
@@ -43,21 +60,36 @@ static int prune(StewardCall *c, const char *zStatus, const char *zKeep,
   return nDone;
 }
 
-/* Retention: some of the jobs that have ended long ago; how many. */
+/* Retention: some of the jobs that have ended long ago; how many.  Dead ones
+** are counted. */
+static i64 remove_some(StewardCall *c, int bLook) {
+  i64 nDone = 0;
+  int i;
+  for (i = 0; i < ArraySize(aRetained); i++) {
+    int n;
+    if (bLook) c->p->aJobOld[i] = old_until(c, i);
+    n = remove_old(c, i);
+    if (i == RETAINED_DEAD && n) {
+      steward_count(c, "jobs_dead_removed_total", n);
+    }
+    nDone += n;
+  }
+  return nDone;
+}
+
 i64 job_upkeep(StewardCall *c) {
-  int nDead, nDone = prune(c, "posted", "job_done_keep", "job_done_max_rows");
-  nDone += prune(c, "cancelled", "job_done_keep", "job_done_max_rows");
-  nDead = prune(c, "dead_letter", "job_dead_keep", "job_dead_max_rows");
-  steward_count(c, "jobs_dead_removed_total", nDead);
-  return nDone + nDead;
+  return remove_some(c, 1);
 }
 
 /* The same before the first job that a connection finishes, and before every
-** 256th after it. */
+** 64th after it, up to twice as many; what is too many is counted with every
+** 1024th. */
 void job_prune_sometimes(StewardCall *c) {
-  enum { EVERY = 256 };
-  if (c->rc || c->p->nJobDone++ % EVERY) return;
-  job_upkeep(c);
+  enum { EVERY = 64, COUNT = 1024 };
+  unsigned nDone = c->p->nJobDone++;
+  if (c->rc == SQLITE_OK && nDone % EVERY == 0) {
+    remove_some(c, nDone % COUNT == 0);
+  }
 }
 
 /* `z` begins with digits: their number, and *pz behind them; -1: it does not.

@@ -5,6 +5,8 @@
 **     pending -> rejected | expired
 **
 ** Every step asks for the state before it, so nothing is decided or done twice.
+** Retention never removes a pending one: it expires first, for all to see, and
+** goes with the next sweep (trigger steward_approvals_swept).
 */
 #include <string.h>
 
@@ -19,42 +21,6 @@ static const StewardOption aRequestOption[] = {
      3153600000000LL, NULL,
      "how long it may be decided; setting RETENTION_APPROVALS_DAYS"},
 };
-
-/* Pending ones expire first, visibly; those are removed later, by their age. */
-static void prune(StewardCall *c, i64 iNow) {
-  enum { EVERY = 256, FEW = 2, MANY = 256 };
-  int i, bMany = c->p->nLedger++ % EVERY == 0, nMax = bMany ? MANY : FEW;
-  i64 iUntil = iNow - ledger_days(c, "RETENTION_APPROVALS_DAYS"), iKept;
-  for (i = 0; i < nMax && c->rc == SQLITE_OK; i++) {
-    char *zId = steward_text(c, SQL_approval_lapsed, "li", iNow, 1);
-    if (zId == NULL) break;
-    steward_run(c, SQL_approval_expire, "tl", zId, iNow);
-    sqlite3_free(zId);
-  }
-  if (bMany) {
-    iKept = steward_int(c, SQL_approval_kept, iUntil, "l",
-                        steward_setting_int(c, "RETENTION_MAX_APPROVALS"));
-    if (iKept + 1 > iUntil) iUntil = iKept + 1;
-  }
-  for (i = 0; i < nMax && c->rc == SQLITE_OK; i++) {
-    sqlite3_stmt *s = steward_query(c, SQL_approval_old, "li", iUntil, 1);
-    char *zId = NULL;
-    int bPending = 0;
-    if (steward_next(c, s)) {
-      zId = steward_mprintf(c, "%s", steward_column(c, s, 0));
-      bPending = strcmp(steward_column(c, s, 1), "pending") == 0;
-    }
-    steward_give(c, SQL_approval_old, s);
-    if (zId == NULL) break;
-    if (bPending) {
-      steward_run(c, SQL_approval_expire, "tl", zId, iNow);
-    } else {
-      steward_run(c, SQL_approval_remove, "t", zId);
-    }
-    sqlite3_free(zId);
-    if (bPending) break; /* the next call removes it */
-  }
-}
 
 /* approval_request(id TEXT, payload TEXT [, options JSON])
 **   -> INTEGER, always 1                                                plain
@@ -81,7 +47,7 @@ static void approval_request(sqlite3_context *ctx, int argc,
     steward_options(&c, argv[2], aRequestOption, ArraySize(aRequestOption), &o);
   }
   iNow = steward_now(c.p);
-  if (c.rc == SQLITE_OK) prune(&c, iNow);
+  ttl_sweep_own(&c, "assistly_approvals");
   if (o.iTtl == 0) o.iTtl = ledger_days(&c, "RETENTION_APPROVALS_DAYS");
   steward_run(&c, SQL_approval_new, "tltl", zId, iNow, zPayload, iNow + o.iTtl);
   if (c.rc == SQLITE_OK && sqlite3_changes(c.db) == 0) {

@@ -5,8 +5,9 @@
 ** idempotency_finish; `in_progress` - somebody else does; `replay` - give the
 ** answer again; `mismatch` - another request had this key.
 **
-** Retention: every write removes a few rows that are too old, found by one step
-** of an index, and every 256th of a connection looks at the count.
+** Retention, here and in the other files of the ledger: each table has a policy
+** of ttl_attach (sql/migrations/ledger/003_retention.up.sql), and the first
+** write after a minute sweeps it, whichever process it comes from.
 */
 #include <limits.h>
 #include <string.h>
@@ -29,28 +30,6 @@ i64 ledger_days(StewardCall *c, const char *zSetting) {
   return steward_setting_int(c, zSetting) * LEDGER_DAY;
 }
 
-/* Remove up to nMax rows that eOld finds for iUntil; their key is a text. */
-void ledger_remove_old(StewardCall *c, enum StewardSqlId eOld,
-                       enum StewardSqlId eRemove, i64 iUntil, int nMax) {
-  enum { AT_A_TIME = 16 };
-  char *azKey[AT_A_TIME];
-  int i, n;
-  while (nMax > 0 && c->rc == SQLITE_OK) {
-    sqlite3_stmt *s = steward_query(c, eOld, "li", iUntil,
-                                    nMax < AT_A_TIME ? nMax : AT_A_TIME);
-    for (n = 0; n < AT_A_TIME && steward_next(c, s); n++) {
-      azKey[n] = steward_mprintf(c, "%s", steward_column(c, s, 0));
-    }
-    steward_give(c, eOld, s);
-    for (i = 0; i < n; i++) {
-      steward_run(c, eRemove, "t", azKey[i]);
-      sqlite3_free(azKey[i]);
-    }
-    if (n < AT_A_TIME) break;
-    nMax -= n;
-  }
-}
-
 /*************************************************************************
 ** Idempotency
 */
@@ -62,24 +41,12 @@ typedef struct BeginOptions {
 static const StewardOption aBeginOption[] = {
     {"ttl", STEWARD_OPT_DURATION, offsetof(BeginOptions, iTtl), 1,
      3153600000000LL, NULL,
-     "how long the key is remembered; setting RETENTION_IDEMPOTENCY_DAYS"},
+     "how long the key is remembered, at most and by default setting "
+     "RETENTION_IDEMPOTENCY_DAYS"},
     {"lease", STEWARD_OPT_DURATION, offsetof(BeginOptions, iLease), 1,
      3153600000000LL, NULL,
      "how long the caller may take before another one may begin; 30 s"},
 };
-
-static void prune_keys(StewardCall *c, i64 iNow) {
-  enum { EVERY = 256, FEW = 2, MANY = 256 };
-  i64 iUntil = iNow - ledger_days(c, "RETENTION_IDEMPOTENCY_DAYS"), iKept;
-  int bMany = c->p->nLedger++ % EVERY == 0;
-  if (bMany) {
-    iKept = steward_int(c, SQL_idempotency_kept, iUntil, "l",
-                        steward_setting_int(c, "RETENTION_MAX_IDEMPOTENCY"));
-    if (iKept > iUntil) iUntil = iKept;
-  }
-  ledger_remove_old(c, SQL_idempotency_old, SQL_idempotency_remove, iUntil,
-                    bMany ? MANY : FEW);
-}
 
 /* What a key means for this request; `new` is written down. */
 static const char *begin_key(StewardCall *c, const char *zKey,
@@ -88,7 +55,13 @@ static const char *begin_key(StewardCall *c, const char *zKey,
   i64 iKeep = ledger_days(c, "RETENTION_IDEMPOTENCY_DAYS");
   const char *zState = "new";
   sqlite3_stmt *s;
-  prune_keys(c, iNow);
+  if (o->iTtl > iKeep) {
+    steward_fail(c, STEWARD_INVALID_ARGUMENT,
+                 "option ttl must be within 1..%lld ms (setting "
+                 "RETENTION_IDEMPOTENCY_DAYS), got %lld",
+                 iKeep, o->iTtl);
+  }
+  ttl_sweep_own(c, "assistly_idempotency");
   s = steward_query(c, SQL_idempotency_row, "tl", zKey, iKeep);
   if (steward_next(c, s) && sqlite3_column_int64(s, 3) > iNow) {
     const char *zHad = (const char *)sqlite3_column_text(s, 0);
@@ -118,6 +91,8 @@ static const char *begin_key(StewardCall *c, const char *zKey,
 ** statement.
 ** Set: ledger
 ** Errors: "INVALID_ARGUMENT: idempotency_begin: key must be text, got NULL";
+**   "INVALID_ARGUMENT: idempotency_begin: option ttl must be within
+**   1..1209600000 ms (setting RETENTION_IDEMPOTENCY_DAYS), got 1209600001";
 **   NOT_INSTALLED; UNSUPPORTED; BUSY.
 ** Source: seed 003, assistly_idempotency; Stripe's idempotent requests.
 ** Example: SELECT idempotency_begin('order-7', 'hash'); -- new
@@ -268,9 +243,7 @@ static void nonce_use(sqlite3_context *ctx, int argc, sqlite3_value **argv) {
                  "%lld are allowed: send it again",
                  iTime, iOff, iSkew);
   }
-  if (c.rc == SQLITE_OK) {
-    ledger_remove_old(&c, SQL_nonce_old, SQL_nonce_remove, iNow - iKeep, 2);
-  }
+  ttl_sweep_own(&c, "assistly_nonces");
   steward_run(&c, SQL_nonce_use, "tl", zNonce, iTime);
   if (c.rc == SQLITE_OK) bNew = sqlite3_changes(c.db) > 0;
   if (steward_close(&c) == SQLITE_OK) sqlite3_result_int(ctx, bNew);
@@ -297,28 +270,6 @@ static i64 rate_wait(StewardCall *c, const Rate *r, i64 iFirst, i64 nHit) {
   }
   steward_give(c, SQL_rate_buckets, s);
   return iWait > 0 ? iWait : 1;
-}
-
-/* Two buckets of anybody that count no more. */
-static void rate_prune(StewardCall *c, i64 iNow) {
-  int i;
-  for (i = 0; i < 2 && c->rc == SQLITE_OK; i++) {
-    sqlite3_stmt *s = steward_query(c, SQL_rate_old, "l", iNow);
-    char *zName = NULL, *zKey = NULL;
-    i64 iWidth = 0, iBucket = 0;
-    if (steward_next(c, s)) {
-      zName = steward_mprintf(c, "%s", steward_column(c, s, 0));
-      zKey = steward_mprintf(c, "%s", steward_column(c, s, 1));
-      iWidth = sqlite3_column_int64(s, 2);
-      iBucket = sqlite3_column_int64(s, 3);
-    }
-    steward_give(c, SQL_rate_old, s);
-    if (zName) {
-      steward_run(c, SQL_rate_remove, "ttll", zName, zKey, iWidth, iBucket);
-    }
-    sqlite3_free(zName);
-    sqlite3_free(zKey);
-  }
 }
 
 /* rate_limit(name TEXT, key TEXT, max INTEGER, per) -> INTEGER, ms to wait
@@ -351,7 +302,7 @@ static void rate_limit(sqlite3_context *ctx, int argc, sqlite3_value **argv) {
     r.iNow = steward_now(c.p);
     r.iWidth = (r.iPer + 63) / 64;
     iFirst = (r.iNow - r.iPer) / r.iWidth;
-    rate_prune(&c, r.iNow);
+    ttl_sweep_own(&c, "steward_rate_limits");
     nHit = steward_int(&c, SQL_rate_sum, 0, "ttll", r.zName, r.zKey, r.iWidth,
                        iFirst);
     if (nHit >= r.nLimit) {

@@ -13,7 +13,5 @@
 const char *ledger_arg_json(StewardCall *c, sqlite3_value *v,
                             const char *zName);
 i64 ledger_days(StewardCall *c, const char *zSetting);
-void ledger_remove_old(StewardCall *c, enum StewardSqlId eOld,
-                       enum StewardSqlId eRemove, i64 iUntil, int nMax);
 
 #endif

@@ -34,10 +34,7 @@ static void session_put(sqlite3_context *ctx, int argc, sqlite3_value **argv) {
   steward_open(&c, ctx, "session_put", "ledger", STEWARD_WRITE_ONE);
   zUser = steward_arg_text(&c, argv[0], "user_id", LEDGER_KEY_MAX);
   zSession = ledger_arg_json(&c, argv[1], "session");
-  if (c.rc == SQLITE_OK) {
-    ledger_remove_old(&c, SQL_session_old, SQL_session_end, session_limit(&c),
-                      2);
-  }
+  ttl_sweep_own(&c, "assistly_sessions");
   steward_run(&c, SQL_session_put, "ttl", zUser, zSession, steward_now(c.p));
   if (steward_close(&c) == SQLITE_OK) sqlite3_result_int(ctx, 1);
 }

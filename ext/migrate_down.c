@@ -29,7 +29,8 @@ static int table_would_lose(StewardCall *c, const char *zTable,
                         zTable)) {
     return 0; /* dropped by hand */
   }
-  if (strcmp(zTable, "steward_policies") == 0 &&
+  if ((strcmp(zTable, "steward_policies") == 0 ||
+       strcmp(zTable, "steward_policy_options") == 0) &&
       !steward_int(c, SQL_migrate_policies, 0, "")) {
     return 0; /* those that steps put in leave with them */
   }

@@ -38,6 +38,7 @@ static int (*const aRegister[])(Steward *) = {
     ledger_idempotency_register,
     ledger_approval_register,
     ledger_session_register,
+    ledger_event_register,
     ledger_tables_register, /* idempotency, approvals, sessions ... */
     ttl_register,
     ttl_tables_register, /* rows that expire */

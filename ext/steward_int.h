@@ -158,8 +158,8 @@ struct Steward {
   unsigned nStorePut;   /* records put, see store.c */
   unsigned nStoreList;  /* pages listed since a sweep was asked for */
   int bStoreSweep;      /* the next write is to remove expired records */
-  unsigned nJobDone;    /* jobs finished on it, see job_finish.c */
-  unsigned nLedger;     /* rows written by ledger.c, for retention */
+  unsigned nJobDone;    /* jobs finished on it, see job_finish.c ... */
+  i64 aJobOld[3];       /* ... and by state, when too old ones changed */
   int nSystable;        /* writes through systables that are under way */
   const char *zChecked; /* the set that may be written, see write.c ... */
   unsigned iChecked;    /* ... in this version of the file */
@@ -654,6 +654,7 @@ int lock_tables_register(Steward *p);
 int ledger_idempotency_register(Steward *p);
 int ledger_approval_register(Steward *p);
 int ledger_session_register(Steward *p);
+int ledger_event_register(Steward *p);
 int ledger_tables_register(Steward *p);
 int delta_register(Steward *p);
 int delta_tables_register(Steward *p);
@@ -675,6 +676,7 @@ char *ttl_due_sql(StewardCall *c, const char *zColumn, const char *zUnit,
                   const char *zNow);
 char *ttl_unreadable_sql(StewardCall *c, const char *zColumn,
                          const char *zUnit);
+void ttl_sweep_own(StewardCall *c, const char *zTable);
 int ttl_register(Steward *p);
 int ttl_tables_register(Steward *p);
 int perf_register(Steward *p);

@@ -351,6 +351,34 @@ static i64 sweep_apart(StewardCall *c, const char *zTable, i64 nMaxRows,
   return nRemoved;
 }
 
+/* A table of the library's own, swept by its verbs: at most once a minute, by
+** whatever connection comes first, and in steps of OWN rows where there is more
+** to do.  Inside a writing statement, too, where no savepoint can be had: what
+** a sweep removes is to go, whatever becomes of the call. */
+void ttl_sweep_own(StewardCall *c, const char *zTable) {
+  enum { OWN = 1024, REST = 60000 };
+  StewardCall inner = *c;
+  i64 iNow = steward_now(c->p), nRemoved;
+  if (c->rc || !steward_int(c, SQL_ttl_rested, 0, "tll", zTable, iNow, REST)) {
+    return;
+  }
+  inner = *c;
+  nRemoved = sweep_table(&inner, zTable, OWN, INT64_MAX);
+  if (inner.rc && (inner.rc & 0xff) != SQLITE_ERROR &&
+      (inner.rc & 0xff) != SQLITE_CONSTRAINT) {
+    c->rc = inner.rc;
+    c->zErr = inner.zErr;
+    return;
+  }
+  if (inner.rc) {
+    steward_run(c, SQL_ttl_failed, "ttl", zTable, inner.zErr, iNow);
+    steward_run(c, SQL_ttl_swept, "tlll", zTable, (i64)0, iNow, (i64)0);
+    sqlite3_free(inner.zErr);
+  } else if (nRemoved == OWN) {
+    steward_run(c, SQL_ttl_unfinished, "t", zTable);
+  }
+}
+
 /* Sweep every attached table while the limits last, one in any case. */
 static i64 sweep_all(StewardCall *c, i64 nMaxRows, i64 iDeadlineUs) {
   char *zTables = steward_text(c, SQL_ttl_tables, "");

@@ -33,38 +33,12 @@ SELECT value FROM main.assistly_idempotency
 -- Nobody works on it any more.
 DELETE FROM main.assistly_idempotency WHERE key = ?1 AND value IS NULL;
 
--- name: idempotency_old hot
--- Keys saved until ?1, the oldest first, without those in progress.
-SELECT key FROM main.assistly_idempotency INDEXED BY idx_idempotency_saved
- WHERE saved_at <= ?1
-   AND (value IS NOT NULL OR coalesce(lease_until, 0) <= steward_now())
- ORDER BY saved_at LIMIT ?2;
-
--- name: idempotency_kept hot
--- The time of the newest key that is not among the newest ?1.
-SELECT saved_at FROM main.assistly_idempotency
-       INDEXED BY idx_idempotency_saved
- WHERE saved_at < 1 << 62 ORDER BY saved_at DESC LIMIT 1 OFFSET ?1;
-
--- name: idempotency_remove hot
--- One of them.
-DELETE FROM main.assistly_idempotency WHERE key = ?1;
-
 -- ----------------------------------------------------------------- nonces
 
 -- name: nonce_use hot
 -- Once.
 INSERT INTO main.assistly_nonces(nonce, timestamp_ms) VALUES (?1, ?2)
     ON CONFLICT (nonce) DO NOTHING;
-
--- name: nonce_old hot
--- Nonces of before ?1.
-SELECT nonce FROM main.assistly_nonces INDEXED BY idx_nonces_timestamp
- WHERE timestamp_ms < ?1 ORDER BY timestamp_ms LIMIT ?2;
-
--- name: nonce_remove hot
--- One of them.
-DELETE FROM main.assistly_nonces WHERE nonce = ?1;
 
 -- ------------------------------------------------------------ rate limits
 
@@ -85,17 +59,6 @@ INSERT INTO main.steward_rate_limits(name, key, width, bucket, hits,
                                      expires_at)
 VALUES (?1, ?2, ?3, ?4, 1, ?5)
     ON CONFLICT (name, key, width, bucket) DO UPDATE SET hits = hits + 1;
-
--- name: rate_old hot
--- Buckets that count no more.
-SELECT name, key, width, bucket FROM main.steward_rate_limits
-       INDEXED BY steward_rate_limits_expiry
- WHERE expires_at <= ?1 ORDER BY expires_at LIMIT 1;
-
--- name: rate_remove hot
--- One of them.
-DELETE FROM main.steward_rate_limits
- WHERE name = ?1 AND key = ?2 AND width = ?3 AND bucket = ?4;
 
 -- -------------------------------------------------------------- approvals
 
@@ -128,30 +91,6 @@ UPDATE main.assistly_approvals
 SELECT status, decided_by, expires_at FROM main.assistly_approvals
  WHERE id = ?1;
 
--- name: approval_lapsed hot
--- Pending ones whose time is over.
-SELECT id FROM main.assistly_approvals INDEXED BY steward_approvals_expiry
- WHERE status = 'pending' AND expires_at <= ?1 LIMIT ?2;
-
--- name: approval_expire hot
--- One of them.
-UPDATE main.assistly_approvals SET status = 'expired', finished_at = ?2
- WHERE id = ?1 AND status = 'pending';
-
--- name: approval_old hot
--- Those asked for before ?1.
-SELECT id, status FROM main.assistly_approvals INDEXED BY idx_approvals_created
- WHERE created_at < ?1 ORDER BY created_at LIMIT ?2;
-
--- name: approval_kept hot
--- The time of the newest one that is not among the newest ?1.
-SELECT created_at FROM main.assistly_approvals INDEXED BY idx_approvals_created
- WHERE created_at < 1 << 62 ORDER BY created_at DESC LIMIT 1 OFFSET ?1;
-
--- name: approval_remove hot
--- One of them.
-DELETE FROM main.assistly_approvals WHERE id = ?1;
-
 -- name: approval_list
 -- Every approval.
 SELECT a.id, iif(a.status = 'pending' AND a.expires_at <= steward_now(),
@@ -182,12 +121,6 @@ UPDATE main.assistly_sessions SET updated_at = ?2
 -- It is over.
 DELETE FROM main.assistly_sessions WHERE user_id = ?1;
 
--- name: session_old hot
--- Sessions not touched since ?1.
-SELECT user_id FROM main.assistly_sessions
-       INDEXED BY steward_sessions_updated
- WHERE updated_at <= ?1 ORDER BY updated_at LIMIT ?2;
-
 -- name: snapshot_put hot
 -- The snapshot of a kind.
 INSERT INTO main.assistly_store(kind, payload, updated_at) VALUES (?1, ?2, ?3)
@@ -196,3 +129,30 @@ INSERT INTO main.assistly_store(kind, payload, updated_at) VALUES (?1, ?2, ?3)
 -- name: snapshot_get hot
 -- It.
 SELECT payload FROM main.assistly_store WHERE kind = ?1;
+
+-- ------------------------------------------------------- events, metrics
+
+-- name: event_append hot
+-- An event; a trigger publishes it.
+INSERT INTO main.assistly_events(event_type, payload, created_at)
+VALUES (?1, ?2, ?3);
+
+-- name: event_list
+-- Every event.
+SELECT e.id, e.event_type AS type, e.payload, e.created_at
+  FROM main.assistly_events AS e;
+
+-- name: metric_add hot
+-- Count it.
+INSERT INTO main.steward_metrics(name, calls, total, highest, updated_at)
+VALUES (?1, 1, ?2, ?2, ?3)
+    ON CONFLICT (name) DO UPDATE
+   SET calls = calls + 1, total = total + ?2, highest = max(highest, ?2),
+       updated_at = max(updated_at, ?3)
+RETURNING total;
+
+-- name: metric_list
+-- Every metric.
+SELECT m.name, m.calls, m.total, m.highest,
+       m.total * 1.0 / nullif(m.calls, 0) AS average, m.updated_at
+  FROM main.steward_metrics AS m;

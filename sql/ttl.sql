@@ -149,11 +149,21 @@ UPDATE main.steward_policies
    SET deletes_total = deletes_total + ?2, sweep_at = ?3, sweep_ms = ?4
  WHERE table_name = ?1;
 
+-- name: ttl_rested hot
+-- Has the table a policy, and is its last sweep ?3 ms ago, or in the future?
+SELECT 1 FROM main.steward_policies
+ WHERE table_name = ?1
+   AND NOT coalesce(sweep_at BETWEEN ?2 - ?3 + 1 AND ?2, 0);
+
+-- name: ttl_unfinished
+-- There is more to do at once.
+UPDATE main.steward_policies SET sweep_at = NULL WHERE table_name = ?1;
+
 -- name: ttl_tables
--- The attached tables, those longest not swept first.
+-- The attached tables, those longest not swept first; the library's own last.
 SELECT json_group_array(table_name)
   FROM (SELECT table_name FROM main.steward_policies
-         ORDER BY coalesce(sweep_at, 0), table_name);
+         ORDER BY coalesce(sweep_at, 0), made = '[]', table_name);
 
 -- name: ttl_policies
 -- Every policy, for ttl_status.

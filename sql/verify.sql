@@ -234,7 +234,8 @@ UPDATE main.assistly_nonces SET timestamp_ms = 2 WHERE nonce =
 INSERT OR REPLACE INTO main.assistly_metrics(id, payload) VALUES (1,
   '{"steward":1}') RETURNING 1;
 SELECT 1 FROM main.assistly_metrics WHERE id = 1;
-UPDATE main.assistly_metrics SET payload = '{}' WHERE id = 1 RETURNING 1;
+UPDATE main.assistly_metrics SET payload = '{"steward":2}' WHERE id = 1
+  RETURNING 1;
 INSERT INTO main.assistly_events(event_type, payload) VALUES
   ('steward-verify', '{}') RETURNING 1;
 SELECT 1 FROM main.assistly_events WHERE event_type = 'steward-verify';

@@ -8,7 +8,8 @@ DROP INDEX IF EXISTS idx_approvals_created;
 
 DROP TABLE IF EXISTS assistly_store;
 DROP TABLE IF EXISTS assistly_events;
-DROP TABLE IF EXISTS assistly_metrics;
+DROP VIEW IF EXISTS assistly_metrics;
+DROP TABLE IF EXISTS steward_metrics;
 DROP TABLE IF EXISTS assistly_nonces;
 DROP TABLE IF EXISTS assistly_idempotency;
 DROP TABLE IF EXISTS assistly_approvals;

@@ -43,13 +43,26 @@ CREATE TABLE IF NOT EXISTS assistly_nonces (
 CREATE INDEX IF NOT EXISTS idx_nonces_timestamp
   ON assistly_nonces (timestamp_ms);
 
--- One row that holds all counters of the service.
-CREATE TABLE IF NOT EXISTS assistly_metrics (
-  id INTEGER PRIMARY KEY CHECK (id = 1),
-  payload TEXT NOT NULL CHECK (json_valid(payload)),
-  updated_at INTEGER NOT NULL DEFAULT
-    (CAST(round((julianday('now') - 2440587.5) * 86400000) AS INTEGER))
-);
+-- One row per metric, so that counting one writes no other.
+CREATE TABLE IF NOT EXISTS steward_metrics (
+  name TEXT PRIMARY KEY NOT NULL,
+  calls INTEGER NOT NULL,
+  total NOT NULL,
+  highest NOT NULL,
+  updated_at INTEGER NOT NULL
+) WITHOUT ROWID;
+
+-- The seed's row, made of them: a count is a number, and what ends in Ms is
+-- {count, total, max}.
+CREATE VIEW IF NOT EXISTS assistly_metrics (id, payload, updated_at) AS
+SELECT 1,
+       json_group_object(m.name,
+         iif(m.name GLOB '*Ms',
+             json_object('count', m.calls, 'total', m.total, 'max', m.highest),
+             m.total)),
+       max(m.updated_at)
+  FROM steward_metrics AS m
+HAVING count(*);
 
 CREATE TABLE IF NOT EXISTS assistly_events (
   id INTEGER PRIMARY KEY,
@@ -68,3 +81,36 @@ CREATE TABLE IF NOT EXISTS assistly_store (
   updated_at INTEGER NOT NULL DEFAULT
     (CAST(round((julianday('now') - 2440587.5) * 86400000) AS INTEGER))
 );
+
+-- Who writes the seed's row writes the metrics.
+CREATE TRIGGER IF NOT EXISTS assistly_metrics_insert
+INSTEAD OF INSERT ON assistly_metrics
+BEGIN
+  SELECT RAISE(ABORT, 'assistly_metrics: the row has id 1 and a JSON object as payload')
+   WHERE NEW.id IS NOT 1 OR json_valid(NEW.payload) IS NOT 1
+      OR json_type(NEW.payload) <> 'object';
+  DELETE FROM steward_metrics;
+  INSERT INTO steward_metrics(name, calls, total, highest, updated_at)
+  SELECT j.key,
+         CASE j.type WHEN 'object' THEN coalesce(json_extract(j.value, '$.count'), 0) ELSE j.value END,
+         CASE j.type WHEN 'object' THEN coalesce(json_extract(j.value, '$.total'), 0) ELSE j.value END,
+         CASE j.type WHEN 'object' THEN coalesce(json_extract(j.value, '$.max'), 0) ELSE j.value END,
+         coalesce(NEW.updated_at,
+                  (SELECT value FROM steward_config WHERE name = 'clock'),
+                  CAST(round((julianday('now') - 2440587.5) * 86400000)
+                       AS INTEGER))
+    FROM json_each(NEW.payload) AS j
+   WHERE j.type IN ('integer', 'real', 'object');
+END;
+CREATE TRIGGER IF NOT EXISTS assistly_metrics_update
+INSTEAD OF UPDATE ON assistly_metrics
+BEGIN
+  INSERT INTO assistly_metrics(id, payload, updated_at)
+  VALUES (NEW.id, NEW.payload,
+          iif(NEW.updated_at = OLD.updated_at, NULL, NEW.updated_at));
+END;
+CREATE TRIGGER IF NOT EXISTS assistly_metrics_delete
+INSTEAD OF DELETE ON assistly_metrics
+BEGIN
+  DELETE FROM steward_metrics;
+END;
