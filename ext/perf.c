@@ -39,7 +39,6 @@ static void perf_record(sqlite3_context *ctx, int argc, sqlite3_value **argv) {
   StewardCall c;
   RecordOptions options = {0};
   const char *zName;
-  char *zPath = NULL;
   double rValue;
   i64 iId = 0;
   steward_open(&c, ctx, "perf_record", "maintenance", STEWARD_WRITE_ONE);
@@ -49,15 +48,11 @@ static void perf_record(sqlite3_context *ctx, int argc, sqlite3_value **argv) {
     steward_options(&c, argv[2], aRecordOption, ArraySize(aRecordOption),
                     &options);
   }
-  if (c.rc == SQLITE_OK) {
-    zPath = steward_db_path(c.p);
-    if (zPath == NULL) steward_fail_nomem(&c);
-    steward_run(&c, SQL_perf_record, "ttdtlt", zPath, zName, rValue,
-                options.zUnit ? options.zUnit : "count", steward_now(c.p),
-                options.zContext);
+  if (steward_run(&c, SQL_perf_record, "ttdttt", steward_db_file(c.p), zName,
+                  rValue, options.zUnit ? options.zUnit : "count",
+                  steward_stamp(c.p), options.zContext) == SQLITE_OK) {
     iId = sqlite3_last_insert_rowid(c.db);
   }
-  sqlite3_free(zPath);
   steward_options_free(aRecordOption, ArraySize(aRecordOption), &options);
   if (steward_close(&c) == SQLITE_OK) sqlite3_result_int64(ctx, iId);
 }
@@ -186,7 +181,8 @@ static void perf_capture(sqlite3_context *ctx, int argc, sqlite3_value **argv) {
   CaptureOptions options = {.nStatements = 50};
   Batch batch = {0};
   PerfStats *aStats = NULL;
-  char *zPath, *zJson;
+  const char *zPath = steward_db_file(sqlite3_user_data(ctx));
+  char *zJson;
   int i, nStats = 0, nNew = 0, nStored = 0;
   int bAlone = sqlite3_get_autocommit(sqlite3_context_db_handle(ctx)) &&
                sqlite3_txn_state(sqlite3_context_db_handle(ctx), "main") !=
@@ -197,10 +193,8 @@ static void perf_capture(sqlite3_context *ctx, int argc, sqlite3_value **argv) {
     steward_options(&c, argv[0], aCaptureOption, ArraySize(aCaptureOption),
                     &options);
   }
-  zPath = steward_db_path(c.p);
-  if (zPath == NULL) steward_fail_nomem(&c);
   perf_store_copy(&c, &aStats, &nStats);
-  if (zPath) nNew = new_first(aStats, nStats, zPath);
+  nNew = new_first(aStats, nStats, zPath);
   if (nNew > options.nStatements) nNew = (int)options.nStatements;
   batch.pJson = sqlite3_str_new(c.db);
   add_counters(&c, &batch);
@@ -214,7 +208,6 @@ static void perf_capture(sqlite3_context *ctx, int argc, sqlite3_value **argv) {
   if (bAlone) perf_history_roll(&c, 2);
   if (c.rc == SQLITE_OK) perf_store_kept(aStats, nNew);
   perf_store_copy_free(aStats, nStats);
-  sqlite3_free(zPath);
   sqlite3_free(zJson);
   if (steward_close(&c) == SQLITE_OK) sqlite3_result_int(ctx, nStored);
 }

@@ -128,13 +128,16 @@ const char *steward_nearest(const char *zWord, const char *const *azKnown,
 */
 typedef struct StewardClock {
   int bPinned;
-  i64 iPinned; /* Unix ms that the connection's clock shows while pinned */
-  i64 iReal;   /* last real reading ... */
-  i64 iMono;   /* ... and the monotonic clock at that moment */
+  i64 iPinned;     /* Unix ms that the connection's clock shows while pinned */
+  i64 iReal;       /* last real reading ... */
+  i64 iMono;       /* ... and the monotonic clock at that moment */
+  i64 iStamp;      /* Unix s that ... */
+  char zStamp[40]; /* ... this text says; see steward_stamp() */
 } StewardClock;
 
 i64 steward_now(Steward *p);
 i64 steward_monotonic_us(void);
+const char *steward_stamp(Steward *p); /* as datetime('now') has it */
 int steward_duration(const char *z, int n, i64 *piMs /* OUT */);
 
 /*************************************************************************
@@ -215,6 +218,7 @@ int steward_register_aggregate(Steward *p, const char *zName, int nArg,
                                void (*xFinal)(sqlite3_context *));
 const StewardFunc *steward_function_at(Steward *p, int i);
 int steward_on_dqlite(Steward *p);
+const char *steward_db_file(Steward *p);
 char *steward_db_path(Steward *p); /* caller frees with sqlite3_free */
 
 /*************************************************************************

@@ -5,10 +5,11 @@
 SELECT 1;
 
 -- name: perf_record hot
--- Store one measurement.
-INSERT INTO main.steward_performance_metrics(db_path, metric_name,
+-- Store one measurement. OR FAIL: one row needs no journal of its statement to
+-- be undone, which would copy each page that it touches.
+INSERT OR FAIL INTO main.steward_performance_metrics(db_path, metric_name,
     metric_value, unit, recorded_ts, context)
-VALUES (?1, ?2, ?3, ?4, datetime(?5 / 1000, 'unixepoch'), ?6);
+VALUES (?1, ?2, ?3, ?4, ?5, ?6);
 
 -- name: perf_capture
 -- Store a batch: ?2 is a JSON array of [name, value, unit, context].

@@ -38,6 +38,21 @@ i64 steward_now(Steward *p) {
   return iReal;
 }
 
+/* The clock as text, UTC, to the second; valid until the next call. */
+const char *steward_stamp(Steward *p) {
+  StewardClock *pClock = &p->clock;
+  i64 iNow = steward_now(p) / 1000;
+  time_t t = (time_t)iNow;
+  struct tm tm;
+  if (pClock->zStamp[0] && pClock->iStamp == iNow) return pClock->zStamp;
+  if (gmtime_r(&t, &tm) == NULL) memset(&tm, 0, sizeof(tm));
+  sqlite3_snprintf(sizeof(pClock->zStamp), pClock->zStamp,
+                   "%04d-%02d-%02d %02d:%02d:%02d", tm.tm_year + 1900,
+                   tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec);
+  pClock->iStamp = iNow;
+  return pClock->zStamp;
+}
+
 #define DURATION_MAX 10000000000000LL /* ms, three centuries */
 
 typedef struct DurationUnit {

@@ -122,8 +122,14 @@ int steward_on_dqlite(Steward *p) {
   return p->eVfs == 2;
 }
 
-/* The absolute path of main, or ":memory:" when it has no file. */
-char *steward_db_path(Steward *p) {
+/* The absolute path of main, or ":memory:" when it has no file; it is the
+** connection's. */
+const char *steward_db_file(Steward *p) {
   const char *zFile = sqlite3_db_filename(p->db, "main");
-  return sqlite3_mprintf("%s", zFile && zFile[0] ? zFile : ":memory:");
+  return zFile && zFile[0] ? zFile : ":memory:";
+}
+
+/* A copy of it; caller frees. */
+char *steward_db_path(Steward *p) {
+  return sqlite3_mprintf("%s", steward_db_file(p));
 }

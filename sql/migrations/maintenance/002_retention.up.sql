@@ -6,28 +6,22 @@
 -- library: 0.1.0
 --
 -- Each insert removes up to two of the oldest rows beyond the age that a
--- setting gives in days; while the oldest is younger, that costs one step from
--- the beginning of the table.  Rows are removed in the order of their ids, so a
--- timestamp that is no time keeps those behind it until it is removed by hand.
+-- setting gives in days, each sixteenth metric up to 32; while the oldest is
+-- younger, that costs one step from the beginning of the table.  Rows are
+-- removed in the order of their ids, so a timestamp that is no time keeps those
+-- behind it until it is removed by hand.
 
 CREATE TRIGGER IF NOT EXISTS steward_performance_metrics_retention
 AFTER INSERT ON steward_performance_metrics
-WHEN (SELECT recorded_ts FROM steward_performance_metrics ORDER BY id LIMIT 1) < datetime(coalesce(
+WHEN NEW.id % 16 = 0 AND (SELECT recorded_ts FROM steward_performance_metrics ORDER BY id LIMIT 1) < datetime(coalesce(
       (SELECT value / 1000 FROM steward_config WHERE name = 'clock'),
       unixepoch()), 'unixepoch', '-' || coalesce(
       (SELECT value FROM steward_config WHERE name = 'performance_retention_days'), 30)
       || ' days')
 BEGIN
   DELETE FROM steward_performance_metrics
-   WHERE id = (SELECT id FROM steward_performance_metrics ORDER BY id LIMIT 1)
-     AND id <> NEW.id AND recorded_ts < datetime(coalesce(
-      (SELECT value / 1000 FROM steward_config WHERE name = 'clock'),
-      unixepoch()), 'unixepoch', '-' || coalesce(
-      (SELECT value FROM steward_config WHERE name = 'performance_retention_days'), 30)
-      || ' days');
-  DELETE FROM steward_performance_metrics
-   WHERE id = (SELECT id FROM steward_performance_metrics ORDER BY id LIMIT 1)
-     AND id <> NEW.id AND recorded_ts < datetime(coalesce(
+   WHERE id < coalesce((SELECT id FROM steward_performance_metrics ORDER BY id LIMIT 1 OFFSET 32), NEW.id)
+     AND id <> NEW.id AND +recorded_ts < datetime(coalesce(
       (SELECT value / 1000 FROM steward_config WHERE name = 'clock'),
       unixepoch()), 'unixepoch', '-' || coalesce(
       (SELECT value FROM steward_config WHERE name = 'performance_retention_days'), 30)
