@@ -57,9 +57,11 @@ static void perf_record(sqlite3_context *ctx, int argc, sqlite3_value **argv) {
   if (steward_close(&c) == SQLITE_OK) sqlite3_result_int64(ctx, iId);
 }
 
-/* What was captured in this process, as counters; 0 beyond the last. */
+enum { STORE_COUNTERS = 7 };
+
+/* What was captured in this process, as counters. */
 static int store_counter(int i, StewardCounter *pOut) {
-  static const StewardCounter aCounter[] = {
+  static const StewardCounter aCounter[STORE_COUNTERS] = {
       {"captured_statements", 0, 1, "statements",
        "different statements that perf_statements holds"},
       {"captured_calls_total", 0, 1, "calls",
@@ -75,7 +77,6 @@ static int store_counter(int i, StewardCounter *pOut) {
        "runs that could not be counted for want of memory"},
   };
   PerfTotals totals;
-  if (i >= ArraySize(aCounter)) return 0;
   *pOut = aCounter[i];
   perf_store_totals(&totals);
   pOut->rValue = i == 0   ? (double)totals.info.nStatements
@@ -92,7 +93,9 @@ static int store_counter(int i, StewardCounter *pOut) {
 int perf_counter_at(StewardCall *c, int i, StewardCounter *pOut /* OUT */) {
   int n = steward_counter_count();
   if (c->rc) return 0;
-  return i < n ? steward_counter_at(c, i, pOut) : store_counter(i - n, pOut);
+  if (i < n) return steward_counter_at(c, i, pOut);
+  if (i < n + STORE_COUNTERS) return store_counter(i - n, pOut);
+  return perf_io_counter_at(c, i - n - STORE_COUNTERS, pOut);
 }
 
 /* What perf_capture() stores: a JSON array of [name, value, unit, context]. */

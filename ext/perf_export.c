@@ -21,6 +21,27 @@ static const PerfFamily aFamily[] = {
     {"database_reclaimable_bytes", 0, "bytes",
      "what a vacuum would give back to the file system"},
     {"log_messages", 1, "", "messages ever published"},
+    {"log_retained_messages", 0, "",
+     "positions from the oldest message to the "
+     "newest"},
+    {"durable_events", 1, "", "what steward_counters counts, by its name"},
+    {"migration_steps", 0, "", "version of a set that is installed"},
+    {"expiry_errors", 1, "", "sweeps of a table that failed"},
+    {"expiry_alert", 0, "", "1 while more rows wait than alert_rows says"},
+    {"expiry_last_sweep_seconds", 0, "seconds", "what the last sweep took"},
+    {"change_branches", 0, "", "branches of all documents"},
+    {"performance_baselines", 0, "", "metrics that have a baseline"},
+    {"performance_regressions", 0, "",
+     "metrics that are worse than their baseline in the last hour"},
+    {"jobs_lag_seconds", 0, "seconds",
+     "how late the job is that has been due longest"},
+    {"job_queues_paused", 0, "", "queues that are paused"},
+    {"locks_held", 0, "", "named locks that are held"},
+    {"row_locks_held", 0, "", "rows that are locked by lock_rows"},
+    {"ledger_approvals", 0, "", "approvals in a state"},
+    {"ledger_rows", 0, "", "rows of a table of the ledger"},
+    {"storage_installs", 0, "", "installs that the store has"},
+    {"streaming_tables", 0, "", "tables whose changes are streamed"},
     {"expiry_deleted_rows", 1, "", "rows that expired and were deleted"},
     {"expiry_pending_rows", 0, "", "rows that expired and are still there"},
     {"delivery_pending_messages", 0, "", "messages a consumer has not had"},
@@ -33,7 +54,7 @@ static const PerfFamily aFamily[] = {
     {"vacuum_logged_runs", 0, "", "runs of vacuum in the log"},
     {"vacuum_freed_bytes", 0, "bytes", "what the runs in the log gave back"},
     {"pool_connections_limit", 0, "", "most connections of the pool"},
-    {"jobs", 0, "", "jobs in a state"},
+    {"jobs", 0, "", "jobs in a state, of the newest 100,000"},
     {"storage_used_bytes", 0, "bytes", "payload that is stored, all tenants"},
     {"storage_keys", 0, "", "keys that are stored, all tenants"},
     {"streaming_recent_operations", 0, "",
@@ -48,6 +69,8 @@ static const PerfFamily aFamily[] = {
     {"statement_rows", 1, "", "rows that it returned or changed"},
     {"statement_fullscan_steps", 1, "", "steps of full scans that it made"},
     {"statement_busy", 1, "", "runs that were refused a lock"},
+    {"statement_errors", 1, "", "runs that were seen to fail"},
+    {"statement_samples", 1, "", "runs that were measured"},
     {"statement_p95_seconds", 0, "seconds",
      "time that 95 % of its runs stayed within"},
 };
@@ -57,10 +80,11 @@ typedef struct Series {
   char zName[64];      /* without prefix and _total */
   char *azLabel[2][2]; /* names and values; owned */
   double rValue;
+  int iFamily; /* families are numbered in the order in which they came */
 } Series;
 
 typedef struct SeriesList {
-  int n, nAlloc;
+  int n, nAlloc, nFamily;
   Series *a;
 } SeriesList;
 
@@ -115,6 +139,19 @@ int perf_family_at(StewardCall *c, int i, char *zName, PerfFamily *pOut) {
   return 1;
 }
 
+/* The number of the family of the series that was added last; those of one
+** family mostly come within a hundred of each other, statements in turns. */
+static int family_number(SeriesList *p, const char *zName) {
+  int i;
+  for (i = p->n - 2; i >= 0 && i >= p->n - 200; i--) {
+    if (strcmp(p->a[i].zName, zName) == 0) return p->a[i].iFamily;
+  }
+  for (i = 0; i < p->n - 1; i++) {
+    if (strcmp(p->a[i].zName, zName) == 0) return p->a[i].iFamily;
+  }
+  return p->nFamily++;
+}
+
 static Series *add_series(StewardCall *c, SeriesList *p, const PerfFamily *f,
                           double rValue) {
   Series *s;
@@ -134,6 +171,7 @@ static Series *add_series(StewardCall *c, SeriesList *p, const PerfFamily *f,
   s->family = *f;
   s->rValue = rValue;
   sqlite3_snprintf(sizeof(s->zName), s->zName, "%s", f->zName);
+  s->iFamily = family_number(p, s->zName);
   return s;
 }
 
@@ -155,12 +193,14 @@ static void free_series(SeriesList *p) {
 static void collect_statement(StewardCall *c, SeriesList *p,
                               const PerfStats *s) {
   static const char *const azName[] = {
-      "statement_calls", "statement_time_seconds",
-      "statement_rows",  "statement_fullscan_steps",
-      "statement_busy",  "statement_p95_seconds"};
-  const double aValue[] = {s->rCalls, s->rNs / 1e9,
-                           s->rRows,  s->aStatus[PERF_FULLSCAN],
-                           s->rBusy,  perf_stats_percentile(s, 0.95) / 1e9};
+      "statement_calls",  "statement_time_seconds",
+      "statement_rows",   "statement_fullscan_steps",
+      "statement_busy",   "statement_p95_seconds",
+      "statement_errors", "statement_samples"};
+  const double aValue[] = {s->rCalls,  s->rNs / 1e9,
+                           s->rRows,   s->aStatus[PERF_FULLSCAN],
+                           s->rBusy,   perf_stats_percentile(s, 0.95) / 1e9,
+                           s->rErrors, s->nSample};
   char zId[24];
   int i;
   sqlite3_snprintf(sizeof(zId), zId, "%016llx", s->id);
@@ -178,7 +218,9 @@ static void collect(StewardCall *c, SeriesList *p, i64 nStatements) {
   } aSource[] = {{NULL, SQL_perf_series},
                  {"core", SQL_perf_series_core},
                  {"delivery", SQL_perf_series_delivery},
+                 {"changes", SQL_perf_series_changes},
                  {"maintenance", SQL_perf_series_maintenance},
+                 {"ledger", SQL_perf_series_ledger},
                  {"jobs", SQL_perf_series_jobs},
                  {"storage", SQL_perf_series_storage},
                  {"streaming", SQL_perf_series_streaming}};
@@ -307,21 +349,19 @@ static char *format(StewardCall *c, SeriesList *p, int eFormat,
   sqlite3_str *pOut = sqlite3_str_new(c->db);
   i64 iNow = steward_now(c->p);
   int i, k, nPut = 0;
-  for (i = 0; i < p->n; i++) {
+  for (i = 0; i < p->nFamily; i++) {
     int bFirst = 1;
-    for (k = 0; k < i && bFirst; k++) {
-      bFirst = strcmp(p->a[k].zName, p->a[i].zName) != 0;
-    }
-    if (!bFirst) continue;
-    for (k = i; k < p->n; k++) {
-      if (strcmp(p->a[k].zName, p->a[i].zName)) continue;
+    for (k = 0; k < p->n; k++) {
+      const Series *s = &p->a[k];
+      if (s->iFamily != i) continue;
       if (eFormat == INFLUX) {
-        put_influx(pOut, &p->a[k], zPrefix, iNow);
+        put_influx(pOut, s, zPrefix, iNow);
       } else if (eFormat == JSON) {
-        put_json(pOut, &p->a[k], zPrefix, nPut++ == 0);
+        put_json(pOut, s, zPrefix, nPut++ == 0);
       } else {
-        put_prometheus(pOut, &p->a[k], zPrefix, k == i, eFormat == OPENMETRICS);
+        put_prometheus(pOut, s, zPrefix, bFirst, eFormat == OPENMETRICS);
       }
+      bFirst = 0;
     }
   }
   if (eFormat == OPENMETRICS) sqlite3_str_appendall(pOut, "# EOF\n");
@@ -405,9 +445,20 @@ static const struct {
     {"Rows waiting to expire", "steward_expiry_pending_rows", "short",
      "{{table}}"},
     {"Jobs", "steward_jobs", "short", "{{state}}"},
+    {"Jobs are late by", "steward_jobs_lag_seconds", "s", "the oldest"},
+    {"Streamed rows, last hour", "steward_streaming_recent_rows", "short",
+     "{{operation}}"},
+    {"Store", "steward_storage_used_bytes", "bytes", "payload"},
     {"Database size", "steward_database_bytes", "bytes", "{{schema}}"},
+    {"Reclaimable", "steward_database_reclaimable_bytes", "bytes",
+     "{{schema}}"},
     {"WAL", "steward_wal_bytes", "bytes", ""},
+    {"Frames to checkpoint", "steward_wal_pending_frames", "short", ""},
     {"Health", "steward_health_status", "short", "{{check}}"},
+    {"Metrics worse than their baseline", "steward_performance_regressions",
+     "short", ""},
+    {"Refused a lock", "rate(steward_captured_busy_total[5m])", "ops", ""},
+    {"Ledger", "steward_ledger_rows", "short", "{{kind}}"},
     {"Memory of SQLite", "steward_process_memory_bytes", "bytes", ""},
 };
 

@@ -4,6 +4,7 @@
 **   perf_text.c     statements without their literals, and their fingerprints
 **   perf_store.c    the process's table of statements
 **   perf_trace.c    capture: SQLite's trace hook
+**   perf_io.c       reads, writes and syncs of a connection
 **   perf_stat.c     percentiles and histograms of columns
 **   perf_history.c  metrics by the hour and by the day, baselines
 **   perf_export.c   everything that is counted, for other tools
@@ -120,6 +121,12 @@ double perf_stats_percentile(const PerfStats *s, double p);
 ** Interface to code in perf_trace.c
 */
 const char *perf_trace_mode(Steward *p);
+
+/*************************************************************************
+** Interface to code in perf_io.c
+*/
+typedef struct PerfIo PerfIo;
+int perf_io_counter_at(StewardCall *c, int i, StewardCounter *pOut /* OUT */);
 
 /*************************************************************************
 ** Interface to code in perf_history.c

@@ -62,6 +62,7 @@ static int (*const aRegister[])(Steward *) = {
     stream_tables_register, /* changes as a stream */
     perf_text_register,
     perf_trace_register, /* what statements cost */
+    perf_io_register,
     perf_stat_register,
     perf_history_register,
     perf_export_register,

@@ -175,6 +175,8 @@ struct Steward {
   struct StreamLog *pStreamLog; /* measurements that wait, see stream.c */
   void *pCapture;               /* of ext/perf_trace.c, freed by xCaptureFree */
   void (*xCaptureFree)(void *);
+  struct PerfIo *pIo; /* of ext/perf_io.c, NULL: it does not count */
+  void (*xIoFree)(void *);
   struct { /* 31 bit counters of SQLite made wide, counter.c */
     i64 iTotal;
     int iLast;
@@ -686,6 +688,7 @@ int ttl_tables_register(Steward *p);
 int perf_register(Steward *p);
 int perf_text_register(Steward *p);
 int perf_trace_register(Steward *p);
+int perf_io_register(Steward *p);
 int perf_stat_register(Steward *p);
 int perf_history_register(Steward *p);
 int perf_export_register(Steward *p);

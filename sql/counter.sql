@@ -15,6 +15,15 @@ PRAGMA main.page_size;
 -- Milliseconds.
 PRAGMA busy_timeout;
 
+-- name: counter_wal_shared
+-- `wal normal` where the WAL's index is in shared memory.
+SELECT (SELECT journal_mode FROM pragma_journal_mode WHERE schema = 'main') || ' ' ||
+       (SELECT locking_mode FROM pragma_locking_mode WHERE schema = 'main');
+
+-- name: counter_schema_rows
+-- Any read of main.
+SELECT 1 FROM main.sqlite_schema LIMIT 1;
+
 -- name: counter_add hot
 -- Add to a durable counter, in the caller's transaction.
 -- set: core

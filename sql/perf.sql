@@ -182,7 +182,23 @@ UNION ALL
 SELECT 'expiry_deleted_rows', 'table', table_name, deletes_total
   FROM ttl_status
 UNION ALL
-SELECT 'expiry_pending_rows', 'table', table_name, pending FROM ttl_status;
+SELECT 'log_retained_messages', NULL, NULL,
+       (SELECT position FROM main.steward_messages
+         ORDER BY position DESC LIMIT 1) + 1 -
+       (SELECT position FROM main.steward_messages ORDER BY position LIMIT 1)
+UNION ALL
+SELECT 'expiry_pending_rows', 'table', table_name, pending FROM ttl_status
+UNION ALL
+SELECT 'expiry_errors', 'table', table_name, errors_total FROM ttl_status
+UNION ALL
+SELECT 'expiry_alert', 'table', table_name, alert FROM ttl_status
+UNION ALL
+SELECT 'expiry_last_sweep_seconds', 'table', table_name, sweep_ms / 1000.0
+  FROM ttl_status
+UNION ALL
+SELECT 'durable_events', 'counter', name, value FROM main.steward_counters
+UNION ALL
+SELECT 'migration_steps', 'set', set_name, version FROM main.steward_sets;
 
 -- name: perf_series_delivery
 -- set: delivery
@@ -199,6 +215,12 @@ UNION ALL
 SELECT 'delivery_lag_seconds', 'consumer', consumer,
        max(0, coalesce((?1 - oldest) / 1000.0, 0)) FROM one;
 
+-- name: perf_series_changes
+-- set: changes
+-- Branches, of at most 100,000.
+SELECT 'change_branches', 'state', iif(closed, 'closed', 'open'), count(*)
+  FROM (SELECT closed FROM main.am_branches LIMIT 100000) GROUP BY closed;
+
 -- name: perf_series_maintenance
 -- Series of health, vacuum and the pool.
 SELECT 'health_status', 'check', check_type,
@@ -214,13 +236,58 @@ SELECT 'vacuum_freed_bytes', NULL, NULL, sum(bytes_freed)
   FROM main.steward_vacuum_log
 UNION ALL
 SELECT 'pool_connections_limit', NULL, NULL, max_connections
-  FROM main.steward_pool_config WHERE db_path = 'default';
+  FROM main.steward_pool_config WHERE db_path = 'default'
+UNION ALL
+SELECT 'performance_baselines', NULL, NULL, count(*)
+  FROM main.steward_performance_baselines
+UNION ALL
+SELECT 'performance_regressions', NULL, NULL, count(*) FROM perf_regressions
+ WHERE EXISTS (SELECT 1 FROM main.steward_performance_baselines);
 
 -- name: perf_series_jobs
 -- set: jobs
--- Jobs by state.
-SELECT 'jobs', 'state', status, count(*) FROM main.assistly_queue_jobs
- GROUP BY status;
+-- Jobs by state, of the newest 100,000; how late the one is that has been due
+-- longest; locks. ?1: now.
+SELECT 'jobs', 'state', status, count(*)
+  FROM (SELECT status FROM main.assistly_queue_jobs ORDER BY id DESC
+         LIMIT 100000) GROUP BY status
+UNION ALL
+SELECT 'jobs_lag_seconds', NULL, NULL, max(0, coalesce((?1 - (
+  SELECT scheduled_at FROM main.assistly_queue_jobs INDEXED BY idx_queue_due
+   WHERE status IN ('scheduled', 'retrying')
+   ORDER BY scheduled_at LIMIT 1)) / 1000.0, 0))
+UNION ALL
+SELECT 'job_queues_paused', NULL, NULL, count(*) FROM main.steward_job_queues
+ WHERE paused_at IS NOT NULL
+UNION ALL
+SELECT 'locks_held', NULL, NULL, count(*)
+  FROM (SELECT 1 FROM main.steward_locks WHERE expires_at > ?1 LIMIT 100000)
+UNION ALL
+SELECT 'row_locks_held', NULL, NULL, count(*)
+  FROM (SELECT 1 FROM main.steward_row_locks WHERE expires_at > ?1
+         LIMIT 100000);
+
+-- name: perf_series_ledger
+-- set: ledger
+-- What the ledger holds, each of at most 100,000 rows.
+SELECT 'ledger_approvals', 'state', status, count(*)
+  FROM (SELECT status FROM main.assistly_approvals LIMIT 100000)
+ GROUP BY status
+UNION ALL
+SELECT 'ledger_rows', 'kind', 'idempotency', count(*)
+  FROM (SELECT 1 FROM main.assistly_idempotency LIMIT 100000)
+UNION ALL
+SELECT 'ledger_rows', 'kind', 'nonces', count(*)
+  FROM (SELECT 1 FROM main.assistly_nonces LIMIT 100000)
+UNION ALL
+SELECT 'ledger_rows', 'kind', 'sessions', count(*)
+  FROM (SELECT 1 FROM main.assistly_sessions LIMIT 100000)
+UNION ALL
+SELECT 'ledger_rows', 'kind', 'rate_limits', count(*)
+  FROM (SELECT 1 FROM main.steward_rate_limits LIMIT 100000)
+UNION ALL
+SELECT 'ledger_rows', 'kind', 'events', count(*)
+  FROM (SELECT 1 FROM main.assistly_events LIMIT 100000);
 
 -- name: perf_series_storage
 -- set: storage
@@ -228,7 +295,9 @@ SELECT 'jobs', 'state', status, count(*) FROM main.assistly_queue_jobs
 SELECT 'storage_used_bytes', NULL, NULL, sum(bytes_used)
   FROM main.ext_storage_usage
 UNION ALL
-SELECT 'storage_keys', NULL, NULL, sum(keys_count) FROM main.ext_storage_usage;
+SELECT 'storage_keys', NULL, NULL, sum(keys_count) FROM main.ext_storage_usage
+UNION ALL
+SELECT 'storage_installs', NULL, NULL, count(*) FROM main.ext_storage_usage;
 
 -- name: perf_series_streaming
 -- set: streaming
@@ -248,7 +317,9 @@ UNION ALL
 SELECT 'streaming_recent_errors', 'operation', operation_type, errors FROM one
 UNION ALL
 SELECT 'streaming_recent_duration_seconds', 'operation', operation_type,
-       seconds FROM one;
+       seconds FROM one
+UNION ALL
+SELECT 'streaming_tables', NULL, NULL, count(*) FROM main.steward_streams;
 
 -- name: perf_attention
 -- set: none

@@ -52,6 +52,7 @@ void steward_free(void *pSteward) {
   keeper_free(p);
   stream_log_free(p);
   if (p->xCaptureFree) p->xCaptureFree(p->pCapture);
+  if (p->xIoFree) p->xIoFree(p->pIo);
   if (!p->bPooled && atomic_fetch_sub(&nUser, 1) == 1) x = atomic_load(&xIdle);
   sqlite3_free(p);
   if (x) x();

@@ -69,6 +69,8 @@ static const CounterSource aSource[] = {
      "size of the WAL file; unknown where there is none"},
     {"wal_frames", FROM_CALL, 0, 0, "frames",
      "pages that the WAL file has room for: the most that a checkpoint copies"},
+    {"wal_pending_frames", FROM_CALL, 0, 0, "frames",
+     "pages in the WAL that no checkpoint has copied yet: how far it lags"},
     {"busy_timeout_ms", FROM_PRAGMA, 0, SQL_counter_busy_timeout, "ms",
      "how long this connection waits for a lock"},
     {"cache_hit_ratio", FROM_CALL, 0, 0, "ratio",
@@ -106,11 +108,37 @@ static i64 db_status(Steward *p, int iOp, int bHigh) {
   }
 }
 
+/* Frames that no checkpoint has copied, from the WAL's index, which is in
+** shared memory that this connection has mapped already: word 4 of its header
+** is the last frame, word 24 how many were copied (SQLite's walformat.html).
+** -1 where there is no such memory, as with PRAGMA locking_mode=EXCLUSIVE. */
+static i64 wal_pending(StewardCall *c) {
+  sqlite3_file *f = NULL;
+  void volatile *pMap = NULL;
+  const uint32_t volatile *a;
+  char *zMode = steward_text(c, SQL_counter_wal_shared, "");
+  int bShared = zMode && strcmp(zMode, "wal normal") == 0;
+  sqlite3_free(zMode);
+  if (c->rc || !bShared || steward_on_dqlite(c->p)) return -1;
+  steward_int(c, SQL_counter_schema_rows, 0, ""); /* a read maps it */
+  sqlite3_file_control(c->db, "main", SQLITE_FCNTL_FILE_POINTER, &f);
+  if (c->rc || f == NULL || f->pMethods == NULL || f->pMethods->iVersion < 2 ||
+      f->pMethods->xShmMap(f, 0, 32768, 0, &pMap) || pMap == NULL) {
+    return -1;
+  }
+  a = pMap;
+  return a[4] > a[24] ? (i64)a[4] - a[24] : 0;
+}
+
 /* The counters that are computed. */
 static void read_call(StewardCall *c, const CounterSource *pSource,
                       StewardCounter *pOut) {
   if (strcmp(pSource->zName, "changes_total") == 0) {
     pOut->rValue = (double)sqlite3_total_changes64(c->db);
+  } else if (strcmp(pSource->zName, "wal_pending_frames") == 0) {
+    i64 nPending = wal_pending(c);
+    pOut->bKnown = nPending >= 0;
+    pOut->rValue = (double)nPending;
   } else if (strncmp(pSource->zName, "wal_", 4) == 0) {
     i64 nBytes = steward_wal_bytes(c->db, "main");
     i64 nFrame = 24 + steward_int(c, SQL_counter_page_size, 4096, "");
