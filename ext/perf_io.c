@@ -183,8 +183,8 @@ static void io_end(StewardCall *c) {
 ** io_read_bytes_total, io_writes_total, io_write_bytes_total, io_syncs_total
 ** and io_busy_total, locks that were refused.  Rollback journals and temporary
 ** files are not counted, nor is what is read through PRAGMA mmap_size.
-** Errors: "INVALID_ARGUMENT: perf_io: on must be within 0..1, got 2"; UNSUPPORTED on
-**   dqlite and where `main` has no file.
+** Errors: "INVALID_ARGUMENT: perf_io: on must be within 0..1, got 2";
+**   UNSUPPORTED on dqlite and where `main` has no file.
 ** Source: seed 001, I/O operation metrics.
 ** Example: SELECT perf_io(); -- 0
 */
