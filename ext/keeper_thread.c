@@ -17,6 +17,7 @@
 ** In a child a Keeper is forgotten, its connection not closed: that would drop
 ** the locks of the parent.
 */
+#include <errno.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -47,8 +48,7 @@ struct Keeper {
 static struct {
   pthread_mutex_t mutex;
   Keeper *pFirst; /* all that run in this process */
-  int bReady;     /* at fork and exit we are asked */
-} g = {PTHREAD_MUTEX_INITIALIZER, NULL, 0};
+} g = {PTHREAD_MUTEX_INITIALIZER, NULL};
 
 /*************************************************************************
 ** The thread
@@ -351,19 +351,25 @@ static void open_connection(StewardCall *c, Keeper *k) {
   k->p->zKeeper = k->zName;
 }
 
+static int rcReady; /* an error number; 0: at fork and exit we are asked */
+
+static void once_only(void) {
+  static StewardFork guard = {STEWARD_FORK_THREADS, before_fork, after_fork,
+                              after_fork_in_child, NULL};
+  rcReady = steward_at_fork(&guard);
+  if (rcReady == 0 && atexit(at_exit)) rcReady = ENOMEM;
+}
+
 /* Start the thread, which takes no signals of the host. */
 static void start_thread(StewardCall *c, Keeper *k) {
+  static pthread_once_t once = PTHREAD_ONCE_INIT;
   sigset_t all, before;
-  int rc = 0;
+  int rc;
+  pthread_once(&once, once_only);
   pthread_mutex_lock(&g.mutex);
-  if (!g.bReady) {
-    rc = pthread_atfork(before_fork, after_fork, after_fork_in_child);
-    if (rc == 0) rc = atexit(at_exit);
-    g.bReady = rc == 0;
-  }
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, &before);
-  if (rc == 0) rc = pthread_create(&k->thread, NULL, keeper_main, k);
+  rc = rcReady ? rcReady : pthread_create(&k->thread, NULL, keeper_main, k);
   pthread_sigmask(SIG_SETMASK, &before, NULL);
   if (rc) {
     steward_fail_rc(c, SQLITE_ERROR, "no thread can be started: %s",

@@ -75,7 +75,9 @@ static void fork_child(void) {
 }
 
 static void once_only(void) {
-  pthread_atfork(fork_prepare, fork_parent, fork_child);
+  static StewardFork guard = {STEWARD_FORK_LOCKS, fork_prepare, fork_parent,
+                              fork_child, NULL};
+  steward_at_fork(&guard);
 }
 
 /* Empty an entry and put it among the free ones. */

@@ -293,6 +293,25 @@ int steward_statements_register(Steward *p);
 int steward_owner_ready(Steward *p); /* 0: nothing can be kept */
 
 /*************************************************************************
+** Interface to code in fork.c: mutexes of the process, and fork()
+*/
+enum {
+  STEWARD_FORK_THREADS, /* a thread of ours is to pause */
+  STEWARD_FORK_LOCKS,
+  STEWARD_FORK_ORDERS
+};
+
+typedef struct StewardFork StewardFork;
+struct StewardFork {
+  int eOrder;
+  void (*xPrepare)(void);
+  void (*xParent)(void);
+  void (*xChild)(void);
+  StewardFork *pNext; /* of fork.c */
+};
+int steward_at_fork(StewardFork *p);
+
+/*************************************************************************
 ** Interface to code in wait.c: until another connection has committed
 */
 i64 steward_wait(StewardCall *c, i64 iTimeout /* ms */,

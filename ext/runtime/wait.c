@@ -67,7 +67,9 @@ static void fork_done(void) {
 }
 
 static void once_only(void) {
-  pthread_atfork(fork_prepare, fork_done, fork_done);
+  static StewardFork guard = {STEWARD_FORK_LOCKS, fork_prepare, fork_done,
+                              fork_done, NULL};
+  steward_at_fork(&guard);
 }
 
 /*************************************************************************
