@@ -120,9 +120,15 @@ asan: need-asan $(GEN) ## the tests under ASan and UBSan, stock sqlite3
 	if test -x build/asan/tests/fuzz; then \
 	  build/asan/tests/fuzz build/asan/steward.so 20; fi
 
+.PHONY: tsan
+tsan: need-asan $(GEN) ## the C tests of threads under TSan
+	$(RUN) O=build/tsan CC=gcc CFLAGS='-O1 -g -fsanitize=thread' \
+	  build/tsan/steward.so build/tsan/tests/keeper
+	TSAN_OPTIONS=die_after_fork=0 build/tsan/tests/keeper build/tsan/steward.so
+
 .PHONY: valgrind
 valgrind: need-valgrind $(SO) c-tests ## the C tests under valgrind
-	@set -e; for t in close capi; do \
+	@set -e; for t in close capi keeper; do \
 	  test -x $(O)/tests/$$t || continue; echo "valgrind $$t"; \
 	  valgrind -q --error-exitcode=9 --leak-check=full $(O)/tests/$$t $(SO); \
 	done

@@ -35,20 +35,26 @@ static const StewardOption aPublishOption[] = {
      NULL, "JSON that travels beside the payload"},
 };
 
+/* End subscriptions that nobody uses, nMost of them; how many. */
+static int end_idle(StewardCall *c, int nMost) {
+  i64 iIdle = steward_setting_int(c, "delivery_idle"), iCursor;
+  int nDone;
+  for (nDone = 0; nDone < nMost && iIdle > 0; nDone++) {
+    iCursor =
+        steward_int(c, SQL_delivery_idle, 0, "l", steward_now(c->p) - iIdle);
+    if (iCursor == 0) break;
+    steward_run(c, SQL_delivery_expire, "l", iCursor);
+  }
+  return nDone;
+}
+
 /* Retention by subscriptions: those that nobody uses end, and messages that all
 ** have passed leave, some at a time; how many. */
 i64 delivery_upkeep(StewardCall *c) {
   enum { SUBSCRIPTIONS = 8 };
-  i64 iNow = steward_now(c->p), iIdle, iCursor, nDone = 0;
-  int i;
+  i64 iNow = steward_now(c->p), nDone;
   if (!steward_installed(c, "delivery")) return 0;
-  iIdle = steward_setting_int(c, "delivery_idle");
-  for (i = 0; i < SUBSCRIPTIONS && iIdle > 0; i++) {
-    iCursor = steward_int(c, SQL_delivery_idle, 0, "l", iNow - iIdle);
-    if (iCursor == 0) break;
-    steward_run(c, SQL_delivery_expire, "l", iCursor);
-    nDone++;
-  }
+  nDone = end_idle(c, SUBSCRIPTIONS);
   steward_run(c, SQL_delivery_prune, "l",
               iNow - steward_setting_int(c, "delivery_keep"));
   return c->rc ? 0 : nDone + sqlite3_changes(c->db);
@@ -349,6 +355,7 @@ static i64 subscribe(StewardCall *c, const char *zConsumer, const char *zTopic,
       zConsumer, zTopic, o->iMaxPending, iDefault, eStart, o->iAfter,
       steward_now(c->p), eKind, o->ePolicy < 0 ? NULL : azPolicy[o->ePolicy]);
   if (bRejected && o->ePolicy != POLICY_REJECT) clean_up(c);
+  end_idle(c, 2); /* so that as many go as come */
   return iId;
 }
 

@@ -74,8 +74,15 @@ static int count_entries(const char *zDirectory) {
   return n;
 }
 
+/* ThreadSanitizer has threads of its own, and knows none begun in a child. */
+#ifdef __SANITIZE_THREAD__
+#define SANITIZED 1
+#else
+#define SANITIZED 0
+#endif
+
 static int threads(void) {
-  return count_entries("/proc/self/task");
+  return SANITIZED ? 0 : count_entries("/proc/self/task");
 }
 
 static void close_ok(sqlite3 *db, const char *zWhen) {
@@ -90,7 +97,8 @@ static void start_and_close(void) {
   int nThread = threads(), nFd = count_entries("/proc/self/fd");
   char z[220];
   expect(db, "SELECT keeper_start('20ms')", "1");
-  check(threads() == nThread + 1, "%d threads, not one more", threads());
+  check(SANITIZED || threads() == nThread + 1, "%d threads, not one more",
+        threads());
   await_value(db, "SELECT group_concat(at) FROM s", "9999999999");
   await_value(db, "SELECT ticks_total > 3 FROM keeper_status", "1");
   expect(db,
@@ -104,7 +112,8 @@ static void start_and_close(void) {
   expect(db, "SELECT keeper_start('1h')", "1");
   await_value(db, "SELECT interval_ms FROM keeper_status", "3600000");
   expect(db, "SELECT keeper_start('20ms')", "1");
-  check(threads() == nThread + 1, "%d threads after starting again", threads());
+  check(SANITIZED || threads() == nThread + 1,
+        "%d threads after starting again", threads());
   expect(db, "SELECT keeper_stop()", "1");
   expect(db, "SELECT keeper_stop()", "0");
   expect(db, "SELECT running || active FROM keeper_status", "00");
@@ -131,7 +140,7 @@ static void close_too_early(void) {
   check(sqlite3_close(db) == SQLITE_BUSY, "closed under a statement");
   await_value(db, "SELECT ticks_total > 1 AND running FROM keeper_status", "1");
   check(sqlite3_close_v2(db) == SQLITE_OK, "close_v2");
-  check(threads() == nThread + 1, "ended before its connection");
+  check(SANITIZED || threads() == nThread + 1, "ended before its connection");
   sqlite3_finalize(s);
   check(threads() == nThread, "%d threads after the last statement", threads());
 }
@@ -282,7 +291,7 @@ static void fork_beside(int nRound) {
       bOk = same(z, "200000");
       sqlite3_close(mem);
       own = open_file();
-      if (i % 2) free(value(own, "SELECT keeper_start(10)"));
+      if (i % 2 && !SANITIZED) free(value(own, "SELECT keeper_start(10)"));
       sqlite3_close(own);
       /* the inherited connection is not to be used; its keeper is no more */
       _exit(bOk ? 0 : 1);
