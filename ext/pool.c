@@ -272,7 +272,9 @@ __attribute__((destructor)) static void at_exit(void) {
 }
 
 static void once_only(void) {
-  pthread_atfork(fork_prepare, fork_parent, fork_child);
+  static StewardFork guard = {STEWARD_FORK_THREADS, fork_prepare, fork_parent,
+                              fork_child, NULL};
+  steward_at_fork(&guard);
   steward_when_idle(close_idle);
 }
 
