@@ -35,10 +35,14 @@ static const struct {
     {"dead_letter", "job_dead_keep", "job_dead_max_rows"},
 };
 
-/* The time until which the jobs of a state are too old or too many. */
+/* The time until which the jobs of a state are too old. */
+static i64 by_age(StewardCall *c, int iState) {
+  return steward_now(c->p) - steward_setting_int(c, aRetained[iState].zKeep);
+}
+
+/* The same, or too many. */
 static i64 old_until(StewardCall *c, int iState) {
-  i64 iUntil =
-      steward_now(c->p) - steward_setting_int(c, aRetained[iState].zKeep);
+  i64 iUntil = by_age(c, iState);
   i64 iKept =
       steward_int(c, SQL_job_kept, iUntil, "tl", aRetained[iState].zStatus,
                   steward_setting_int(c, aRetained[iState].zMax));
@@ -68,6 +72,7 @@ static i64 remove_some(StewardCall *c, int bLook) {
   for (i = 0; i < ArraySize(aRetained); i++) {
     int n;
     if (bLook) c->p->aJobOld[i] = old_until(c, i);
+    if (c->p->aJobOld[i] < by_age(c, i)) c->p->aJobOld[i] = by_age(c, i);
     n = remove_old(c, i);
     if (i == RETAINED_DEAD && n) {
       steward_count(c, "jobs_dead_removed_total", n);
