@@ -28,11 +28,13 @@
 
 #include "job_int.h"
 
-static const StewardOption aEnqueueOption[] = {
+const StewardOption job_options[JOB_SCHEDULE_END] = {
     {"run_at", STEWARD_OPT_INT, offsetof(JobNew, iRunAt), 0, JOB_TIME_MAX, NULL,
      "not before this time, Unix ms"},
     {"delay", STEWARD_OPT_DURATION, offsetof(JobNew, iDelay), 0,
      JOB_DURATION_MAX, NULL, "not before so long from now"},
+    {"expires_at", STEWARD_OPT_INT, offsetof(JobNew, iExpiresAt), 0,
+     JOB_TIME_MAX, NULL, "not after this time, Unix ms: then it is dead"},
     {"priority", STEWARD_OPT_INT, offsetof(JobNew, iPriority), -1000000,
      1000000, NULL, "higher ones run first; 0"},
     {"max_attempts", STEWARD_OPT_INT, offsetof(JobNew, nMaxAttempts), 1, 1000,
@@ -65,10 +67,30 @@ static const StewardOption aEnqueueOption[] = {
      JOB_DURATION_MAX, NULL,
      "refuse the job when another one of the queue is to run within this time "
      "before or after it"},
-    {"expires_at", STEWARD_OPT_INT, offsetof(JobNew, iExpiresAt), 0,
-     JOB_TIME_MAX, NULL, "not after this time, Unix ms: then it is dead"},
     {"headers", STEWARD_OPT_JSON, offsetof(JobNew, zHeaders), 0, 0, NULL,
      "JSON that travels beside the payload"},
+    {"zone", STEWARD_OPT_TEXT, offsetof(JobSchedule, zZone), 0, 0, NULL,
+     "the time zone in which a cron expression is meant, like Europe/Berlin; "
+     "UTC"},
+    {"catch_up", STEWARD_OPT_WORD, offsetof(JobSchedule, eCatchUp), 0, 0,
+     "one|skip|all",
+     "what becomes of times at which nobody asked: one, the latest of them; "
+     "skip, the latest unless it is more than grace ago; all; one"},
+    {"catch_up_max", STEWARD_OPT_INT, offsetof(JobSchedule, nCatchUp), 1, 1000,
+     NULL, "of all, the latest so many; 100"},
+    {"grace", STEWARD_OPT_DURATION, offsetof(JobSchedule, iGrace), 0,
+     JOB_DURATION_MAX, NULL, "how late skip still runs; 1 minute"},
+    {"overlap", STEWARD_OPT_WORD, offsetof(JobSchedule, eOverlap), 0, 0,
+     "allow|skip|replace",
+     "while the job before is not finished: another one all the same, none, "
+     "or another one in its place, which is cancelled; allow"},
+    {"max_runs", STEWARD_OPT_INT, offsetof(JobSchedule, nMaxRuns), 1,
+     1000000000, NULL, "jobs to enqueue in all"},
+    {"paused", STEWARD_OPT_BOOL, offsetof(JobSchedule, bPaused), 0, 1, NULL,
+     "do not begin before job_schedule_resume"},
+    {"ttl", STEWARD_OPT_DURATION, offsetof(JobSchedule, iTtl), 1,
+     JOB_DURATION_MAX, NULL,
+     "a job that has not run so long after its time is dead"},
 };
 
 void job_new_init(StewardCall *c, JobNew *pNew) {
@@ -139,7 +161,7 @@ static void check_scope(StewardCall *c, JobNew *pNew) {
 }
 
 /* What belongs together, and what follows from it. */
-static void check_new(StewardCall *c, JobNew *pNew) {
+void job_new_check(StewardCall *c, JobNew *pNew) {
   if (pNew->iRunAt >= 0 && pNew->iDelay >= 0) {
     steward_fail(c, STEWARD_INVALID_ARGUMENT,
                  "options run_at and delay both say when: give one");
@@ -170,13 +192,19 @@ static void bind_scope(sqlite3_stmt *s, int i, const JobNew *p) {
   }
 }
 
-/* The parameters of job_new and the first of job_new_unless. */
+static void bind_text(StewardCall *c, sqlite3_stmt *s, int i, const char *z) {
+  int rc = z ? sqlite3_bind_text(s, i, z, -1, SQLITE_STATIC) : SQLITE_OK;
+  if (rc) steward_fail_db(c, rc);
+}
+
+/* The first 18 parameters of job_new, job_new_unless and job_replace. */
 static void bind_new(StewardCall *c, sqlite3_stmt *s, const JobNew *p) {
   int eType = sqlite3_value_type(p->pPayload);
-  int bNumber = eType == SQLITE_INTEGER || eType == SQLITE_FLOAT;
-  int rc = sqlite3_bind_text(s, 1, p->zQueue, -1, SQLITE_STATIC);
-  if (rc == SQLITE_OK) rc = sqlite3_bind_value(s, 2, p->pPayload);
-  if (rc == SQLITE_OK && bNumber) rc = sqlite3_bind_value(s, 3, p->pPayload);
+  bind_text(c, s, 1, p->zQueue);
+  steward_bind_value(c, s, 2, p->pPayload);
+  if (eType == SQLITE_INTEGER || eType == SQLITE_FLOAT) {
+    steward_bind_value(c, s, 3, p->pPayload);
+  }
   sqlite3_bind_int64(s, 4, p->iRunAt);
   sqlite3_bind_int64(s, 5, p->iNow);
   sqlite3_bind_int64(s, 6, p->iPriority);
@@ -184,20 +212,22 @@ static void bind_new(StewardCall *c, sqlite3_stmt *s, const JobNew *p) {
   sqlite3_bind_int64(s, 8, p->eBackoff);
   sqlite3_bind_int64(s, 9, p->iBackoff);
   sqlite3_bind_int64(s, 10, p->iBackoffCap);
-  sqlite3_bind_text(s, 11, p->zUnique, -1, SQLITE_STATIC);
-  sqlite3_bind_text(s, 12, p->zGroup, -1, SQLITE_STATIC);
-  sqlite3_bind_text(s, 13, p->zKey, -1, SQLITE_STATIC);
+  bind_text(c, s, 11, p->zUnique);
+  bind_text(c, s, 12, p->zGroup);
+  bind_text(c, s, 13, p->zKey);
   if (p->zKey) sqlite3_bind_int64(s, 14, p->nLimit);
   if (p->iMinGap >= 0) sqlite3_bind_int64(s, 15, p->iMinGap);
   if (p->iExpiresAt >= 0) sqlite3_bind_int64(s, 16, p->iExpiresAt);
-  sqlite3_bind_text(s, 17, p->zHeaders, -1, SQLITE_STATIC);
+  bind_text(c, s, 17, p->zHeaders);
   bind_scope(s, 18, p);
-  if (rc) steward_fail_db(c, rc);
 }
 
-/* Fail when another job of the queue stands within iGap of the time iAt. */
-void job_check_gap(StewardCall *c, const char *zQueue, i64 iAt, i64 iGap) {
-  sqlite3_stmt *s = steward_query(c, SQL_job_near, "tll", zQueue, iAt, iGap);
+/* Fail when another job of the queue than iSelf stands within iGap of the time
+** iAt. */
+void job_check_gap(StewardCall *c, const char *zQueue, i64 iAt, i64 iGap,
+                   i64 iSelf) {
+  sqlite3_stmt *s =
+      steward_query(c, SQL_job_near, "tlll", zQueue, iAt, iGap, iSelf);
   if (steward_next(c, s)) {
     i64 iOther = sqlite3_column_int64(s, 0);
     i64 iOtherAt = sqlite3_column_int64(s, 1);
@@ -261,7 +291,7 @@ static i64 explain_new(StewardCall *c, const JobNew *p) {
                  iId, p->zQueue, p->zUnique);
   }
   if (iId) return iId;
-  if (p->iMinGap >= 0) job_check_gap(c, p->zQueue, p->iRunAt, p->iMinGap);
+  if (p->iMinGap >= 0) job_check_gap(c, p->zQueue, p->iRunAt, p->iMinGap, 0);
   steward_fail(c, STEWARD_CONFLICT,
                "a trigger on assistly_queue_jobs ignored the job for queue "
                "'%s': nothing was enqueued",
@@ -274,7 +304,6 @@ static i64 replace(StewardCall *c, const JobNew *p) {
   int bHeld = 0;
   i64 iId = find_same(c, p, &bHeld);
   sqlite3_stmt *s;
-  int eType = sqlite3_value_type(p->pPayload);
   if (iId == 0) return 0;
   if (bHeld) {
     steward_fail(c, STEWARD_DUPLICATE,
@@ -282,22 +311,13 @@ static i64 replace(StewardCall *c, const JobNew *p) {
                  "any more: it cannot be replaced",
                  iId, p->zQueue, p->zUnique);
   }
-  s = steward_query(c, SQL_job_replace, "lv", iId, p->pPayload);
-  if (s == NULL) return 0;
-  if (eType == SQLITE_INTEGER || eType == SQLITE_FLOAT) {
-    sqlite3_bind_value(s, 3, p->pPayload);
+  if (p->iMinGap >= 0) {
+    job_check_gap(c, p->zQueue, p->iRunAt, p->iMinGap, iId);
   }
-  sqlite3_bind_int64(s, 4, p->iRunAt);
-  sqlite3_bind_int64(s, 5, p->iNow);
-  sqlite3_bind_int64(s, 6, p->iPriority);
-  sqlite3_bind_int64(s, 7, p->nMaxAttempts);
-  sqlite3_bind_int64(s, 8, p->eBackoff);
-  sqlite3_bind_int64(s, 9, p->iBackoff);
-  sqlite3_bind_int64(s, 10, p->iBackoffCap);
-  if (p->iMinGap >= 0) sqlite3_bind_int64(s, 11, p->iMinGap);
-  if (p->iExpiresAt >= 0) sqlite3_bind_int64(s, 12, p->iExpiresAt);
-  sqlite3_bind_text(s, 13, p->zHeaders, -1, SQLITE_STATIC);
-  bind_scope(s, 14, p);
+  s = steward_query(c, SQL_job_replace, "");
+  if (s == NULL) return 0;
+  bind_new(c, s, p);
+  sqlite3_bind_int64(s, 19, iId);
   while (steward_next(c, s)) {
   }
   steward_give(c, SQL_job_replace, s);
@@ -310,7 +330,7 @@ i64 job_insert(StewardCall *c, JobNew *pNew) {
   enum StewardSqlId id;
   sqlite3_stmt *s;
   i64 iId;
-  check_new(c, pNew);
+  job_new_check(c, pNew);
   if (c->rc) return 0;
   if (c->eMode == STEWARD_READ) {
     c->eMode =
@@ -372,17 +392,16 @@ static void job_enqueue(sqlite3_context *ctx, int argc, sqlite3_value **argv) {
   job.pPayload = argv[1];
   steward_arg_payload(&c, argv[1], "payload");
   if (argc > 2) {
-    steward_options(&c, argv[2], aEnqueueOption, ArraySize(aEnqueueOption),
-                    &job);
+    steward_options(&c, argv[2], job_options, JOB_ENQUEUE_END, &job);
   }
   iId = job_insert(&c, &job);
-  steward_options_free(aEnqueueOption, ArraySize(aEnqueueOption), &job);
+  steward_options_free(job_options, JOB_ENQUEUE_END, &job);
   if (steward_close(&c) == SQLITE_OK) sqlite3_result_int64(ctx, iId);
 }
 
 static const StewardFunc aFunc[] = {
-    {"job_enqueue", 2, 3, STEWARD_PLAIN, job_enqueue, aEnqueueOption,
-     ArraySize(aEnqueueOption)},
+    {"job_enqueue", 2, 3, STEWARD_PLAIN, job_enqueue, job_options,
+     JOB_ENQUEUE_END},
 };
 
 int job_register(Steward *p) {

@@ -56,7 +56,7 @@ static void check_replay(StewardCall *c, i64 iId, i64 iNow) {
     const char *zQueue = steward_column(c, s, 0);
     const char *zKey = (const char *)sqlite3_column_text(s, 2);
     if (sqlite3_column_type(s, 1) != SQLITE_NULL) {
-      job_check_gap(c, zQueue, iNow, sqlite3_column_int64(s, 1));
+      job_check_gap(c, zQueue, iNow, sqlite3_column_int64(s, 1), iId);
     }
     if (zKey) {
       job_check_unique(c, zQueue, zKey,

@@ -40,11 +40,32 @@ typedef struct JobNew {
   char *zHeaders;
 } JobNew;
 
+/* A recurring job: what each of its jobs is like, and when there is one. */
+typedef struct JobSchedule {
+  JobNew job; /* must be first: job_options[] has fields of both */
+  char *zZone;
+  i64 eCatchUp, nCatchUp, iGrace;
+  i64 eOverlap;
+  i64 nMaxRuns; /* 0: no end */
+  i64 bPaused;
+  i64 iTtl; /* -1: its jobs do not expire */
+} JobSchedule;
+
+enum { JOB_CATCH_UP_ONE, JOB_CATCH_UP_SKIP, JOB_CATCH_UP_ALL };
+enum { JOB_OVERLAP_ALLOW, JOB_OVERLAP_SKIP, JOB_OVERLAP_REPLACE };
+
+/* The options of job_enqueue, from 0 to JOB_ENQUEUE_END, and of job_schedule,
+** from JOB_SCHEDULE_BEGIN to JOB_SCHEDULE_END. */
+enum { JOB_SCHEDULE_BEGIN = 3, JOB_ENQUEUE_END = 16, JOB_SCHEDULE_END = 24 };
+extern const StewardOption job_options[JOB_SCHEDULE_END];
+
 /* job.c */
 void job_new_init(StewardCall *c, JobNew *pNew);
+void job_new_check(StewardCall *c, JobNew *pNew);
 i64 job_insert(StewardCall *c, JobNew *pNew);
 const char *job_arg_queue(StewardCall *c, sqlite3_value *v);
-void job_check_gap(StewardCall *c, const char *zQueue, i64 iAt, i64 iGap);
+void job_check_gap(StewardCall *c, const char *zQueue, i64 iAt, i64 iGap,
+                   i64 iSelf);
 void job_check_unique(StewardCall *c, const char *zQueue, const char *zKey,
                       i64 iFor, i64 iJob);
 

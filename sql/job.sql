@@ -38,7 +38,9 @@ VALUES (?1, ?2, ?3, ?4, ?5, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15,
 
 -- name: job_new_unless hot
 -- The same, unless the unique key is taken (?19: 1 by a job that waits, 2 or
--- that runs, 3 since the time ?20) or another job stands within ?15 ms.
+-- that runs, 3 since the time ?20) or another job stands within ?15 ms. Two
+-- statements, which repeat each other, because a job without a condition should
+-- not pay for a SELECT that reads the table it inserts into.
 INSERT INTO main.assistly_queue_jobs(platform, content, content_number,
   scheduled_at, created_at, updated_at, priority, max_attempts, backoff,
   backoff_ms, backoff_cap_ms, idempotency_key, group_key, concurrency_key,
@@ -104,7 +106,7 @@ SELECT u.id, u.phase IS NULL OR u.phase = 4
  ORDER BY u.created_at DESC LIMIT 1;
 
 -- name: job_near hot
--- The earliest other job of the queue within ?3 ms of the time ?2.
+-- The earliest other job of the queue than ?4 within ?3 ms of the time ?2.
 SELECT n.id, n.at FROM (
   SELECT * FROM (SELECT c.id, c.scheduled_at AS at
                    FROM main.assistly_queue_jobs AS c
@@ -112,7 +114,7 @@ SELECT n.id, n.at FROM (
                   WHERE c.platform = ?1
                     AND c.status IN ('scheduled', 'retrying', 'processing')
                     AND c.scheduled_at BETWEEN ?2 - ?3 AND ?2 + ?3
-                    AND c.next_retry_at IS NULL
+                    AND c.next_retry_at IS NULL AND c.id <> ?4
                   ORDER BY c.scheduled_at LIMIT 1) AS first
   UNION ALL
   SELECT * FROM (SELECT c.id, c.next_retry_at
@@ -121,18 +123,20 @@ SELECT n.id, n.at FROM (
                   WHERE c.platform = ?1
                     AND c.phase IS NOT NULL
                     AND c.next_retry_at BETWEEN ?2 - ?3 AND ?2 + ?3
+                    AND c.id <> ?4
                   ORDER BY c.next_retry_at LIMIT 1) AS retried) AS n
  ORDER BY n.at LIMIT 1;
 
 -- name: job_replace
--- Give the waiting job ?1 another content and time.
+-- Give the waiting job ?19 another content and time; the other parameters are
+-- those of job_new.
 UPDATE main.assistly_queue_jobs
    SET content = ?2, content_number = ?3, scheduled_at = ?4, updated_at = ?5,
        priority = ?6, max_attempts = ?7, backoff = ?8, backoff_ms = ?9,
-       backoff_cap_ms = ?10, min_gap_ms = ?11, expires_at = ?12, headers = ?13,
+       backoff_cap_ms = ?10, min_gap_ms = ?15, expires_at = ?16, headers = ?17,
        status = 'scheduled', next_retry_at = NULL, retries = 0,
-       unique_ms = ?14, phase = iif(phase = 2, 2, 1)
- WHERE id = ?1 AND phase < 4;
+       unique_ms = ?18, phase = iif(phase = 2, 2, 1)
+ WHERE id = ?19 AND phase < 4;
 
 -- ------------------------------------------------------------------ claims
 
