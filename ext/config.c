@@ -61,6 +61,8 @@ static const StewardSetting aSetting[] = {
      "age at which jobs that are done or cancelled are removed"},
     {"job_done_max_rows", 10000, 1, 1000000000000LL, "jobs",
      "jobs kept that are done, and as many cancelled ones; the newest"},
+    {"job_history_max_rows", 100, 1, 1000000, "rows",
+     "lines kept in job_schedule_history of each schedule, the newest ones"},
     {"keeper_capture", 600000, 0, 3153600000000LL, "ms",
      "how often steward_tick stores the engine's counters; 0, here and below: "
      "never"},

@@ -1,8 +1,9 @@
 /*
 ** job_claim.c - leasing jobs, and waiting until there are some.
 **
-** A claim first does what has come due in its queues: expired jobs are dead,
-** leases that have run out are given back. Then it takes the first, by rank
+** A claim first enqueues the jobs of schedules that are due, and does what has
+** come due in its queues: expired jobs are dead, leases that have run out are
+** given back. Then it takes the first, by rank
 ** (priority, time, id), of the jobs that may run (phase 0) and of those whose
 ** time has come (phase 1). Each of these is bounded, so that a claim costs the
 ** same at any backlog; what is left over is done by the claims that follow.
@@ -16,12 +17,13 @@
 
 #include "job_int.h"
 
-enum { BATCH = 64, ROUNDS = 16, DUE = 7, LEVELS = 1000 };
+enum { BATCH = 64, ROUNDS = 16, DUE = 7, LEVELS = 1000, SCHEDULES = 16 };
 
 /* The queues of a call. */
 typedef struct Queues {
   const char *zOne; /* one queue, or NULL ... */
-  char *zList;      /* ... and then a JSON array, owned */
+  char *zList;      /* ... and then a JSON array, owned ... */
+  int bAll;         /* ... of all of them */
 } Queues;
 
 /* Refuse what is in an array and is no name. */
@@ -52,6 +54,7 @@ static void arg_queues(StewardCall *c, sqlite3_value *v, Queues *q) {
   if (z == NULL) return;
   if (strcmp(z, "*") == 0) {
     q->zList = steward_text(c, SQL_job_queues, "");
+    q->bAll = 1;
   } else if (z[0] != '[') {
     q->zOne = job_arg_queue(c, v);
   } else if (!steward_int(c, SQL_job_is_array, 0, "t", z)) {
@@ -267,8 +270,9 @@ static void take(StewardCall *c, Claim *p, const Queues *q) {
 ** highest priority first, then the earliest time, then the lowest id.  The
 ** handle is for SELECT * FROM job_claimed(handle); NULL when there is none.
 ** queue: a name, '*' for all, or a JSON array of names; several cost a few
-** steps each.  Before that, jobs of these queues whose lease has run out are
-** given back, which counts as an attempt, and those that are exhausted or have
+** steps each.  Before that, schedules that are due enqueue their jobs (of
+** whatever queue), and jobs of these queues whose lease has run out are given
+** back, which counts as an attempt, and those that are exhausted or have
 ** expired are dead.  Refused inside a writing statement.
 ** Set: jobs
 ** Errors: "INVALID_ARGUMENT: job_claim: queue must be text, got NULL";
@@ -283,7 +287,7 @@ static void take(StewardCall *c, Claim *p, const Queues *q) {
 static void job_claim(sqlite3_context *ctx, int argc, sqlite3_value **argv) {
   StewardCall c;
   Claim claim = {.nMaxRows = 1, .iLease = 30000};
-  Queues q = {NULL, NULL};
+  Queues q = {NULL, NULL, 0};
   char *zHandle;
   steward_open(&c, ctx, "job_claim", "jobs", STEWARD_READ);
   if (sqlite3_value_type(argv[0]) != SQLITE_TEXT) job_arg_queue(&c, argv[0]);
@@ -292,6 +296,7 @@ static void job_claim(sqlite3_context *ctx, int argc, sqlite3_value **argv) {
     steward_options(&c, argv[2], aClaimOption, ArraySize(aClaimOption), &claim);
   }
   steward_begin(&c);
+  job_schedule_due(&c, SCHEDULES);
   arg_queues(&c, argv[0], &q);
   claim.iNow = steward_now(c.p);
   claim.pHandle = sqlite3_str_new(c.db);
@@ -309,20 +314,26 @@ static void job_claim(sqlite3_context *ctx, int argc, sqlite3_value **argv) {
 ** When
 */
 
+/* The earlier of two times; -1: never. */
+static i64 earlier(i64 a, i64 b) {
+  return a < 0 || (b >= 0 && b < a) ? b : a;
+}
+
 /* When the next job of a queue may be claimed; -1: there is none. */
 static i64 next_of(StewardCall *c, const char *zQueue) {
   if (steward_int(c, SQL_job_paused, 0, "t", zQueue)) return -1;
-  return steward_int(c, SQL_job_next_at, -1, "t", zQueue);
+  return earlier(steward_int(c, SQL_job_next_at, -1, "t", zQueue),
+                 steward_int(c, SQL_schedule_soonest_of, -1, "t", zQueue));
 }
 
 static i64 next_at(StewardCall *c, const Queues *q) {
   sqlite3_stmt *s;
   i64 iBest = -1;
   if (q->zOne) return next_of(c, q->zOne);
+  if (q->bAll) iBest = steward_int(c, SQL_schedule_soonest, -1, "");
   s = steward_query(c, SQL_job_names, "t", q->zList);
   while (steward_next(c, s)) {
-    i64 i = next_of(c, steward_column(c, s, 1));
-    if (i >= 0 && (iBest < 0 || i < iBest)) iBest = i;
+    iBest = earlier(iBest, next_of(c, steward_column(c, s, 1)));
   }
   steward_give(c, SQL_job_names, s);
   return iBest;
@@ -330,8 +341,8 @@ static i64 next_at(StewardCall *c, const Queues *q) {
 
 /* job_next_at(queue TEXT) -> INTEGER, Unix ms    plain
 ** When the next job of the queue may be claimed: a time that has passed when
-** one is ready now, else that of the next one that waits for its time, or the
-** end of a lease.  NULL when there is none, or when the queue is paused.
+** one is ready now, else that of the next one that waits for its time or that a
+** schedule brings, or the end of a lease.  NULL when there is none, or when the queue is paused.
 ** queue as for job_claim.
 ** Set: jobs
 ** Errors: "INVALID_ARGUMENT: job_next_at: queue must be text, got NULL".
@@ -340,7 +351,7 @@ static i64 next_at(StewardCall *c, const Queues *q) {
 */
 static void job_next_at(sqlite3_context *ctx, int argc, sqlite3_value **argv) {
   StewardCall c;
-  Queues q = {NULL, NULL};
+  Queues q = {NULL, NULL, 0};
   i64 iAt = -1;
   steward_open(&c, ctx, "job_next_at", "jobs", STEWARD_READ);
   arg_queues(&c, argv[0], &q);
@@ -354,7 +365,7 @@ static void job_next_at(sqlite3_context *ctx, int argc, sqlite3_value **argv) {
 /* May one be claimed now?  pArg: the value of the queue, as `*` finds others
 ** each time. */
 static i64 claimable(StewardCall *c, void *pArg) {
-  Queues q = {NULL, NULL};
+  Queues q = {NULL, NULL, 0};
   i64 iAt = -1;
   arg_queues(c, pArg, &q);
   if (c->rc == SQLITE_OK) iAt = next_at(c, &q);
@@ -367,7 +378,7 @@ static i64 wait_for_job(StewardCall *c, i64 iTimeout, sqlite3_value *pQueue) {
   i64 iEnd = steward_monotonic_us() + iTimeout * 1000;
   while (c->rc == SQLITE_OK) {
     i64 iLeft = (iEnd - steward_monotonic_us() + 999) / 1000, iAt = -1;
-    Queues q = {NULL, NULL};
+    Queues q = {NULL, NULL, 0};
     arg_queues(c, pQueue, &q);
     if (c->rc == SQLITE_OK) iAt = next_at(c, &q);
     sqlite3_free(q.zList);

@@ -69,6 +69,28 @@ void job_check_gap(StewardCall *c, const char *zQueue, i64 iAt, i64 iGap,
 void job_check_unique(StewardCall *c, const char *zQueue, const char *zKey,
                       i64 iFor, i64 iJob);
 
+/* job_schedule.c */
+int job_schedule_due(StewardCall *c, i64 nMax);
+
+/* job_cron.c: when */
+enum { JOB_MISSED_MAX = 1000 }; /* times that are counted at most */
+
+typedef struct JobCron {
+  i64 iEvery;                /* ms, or 0: by the fields */
+  uint64_t mSecond, mMinute; /* bits */
+  unsigned mHour, mDay, mMonth, mWeekday;
+  unsigned mLast;   /* bit n: the n-th day before the last */
+  unsigned aNth[7]; /* of each weekday, bit n: the n-th, bit 6: the last */
+  int bDayStar, bWeekdayStar;
+} JobCron;
+
+void job_cron_read(StewardCall *c, JobCron *p, const char *zSpec);
+i64 job_cron_next(const JobCron *p, const StewardZone *pZone, i64 iAnchor,
+                  i64 iAfter);
+int job_cron_passed(const JobCron *p, const StewardZone *pZone, i64 iAnchor,
+                    i64 iFirst, i64 iUntil, i64 *aOut, int nMax,
+                    i64 *pnAll /* OUT */);
+
 /* job_finish.c */
 void job_prune_sometimes(StewardCall *c);
 

@@ -32,7 +32,10 @@ static int (*const aRegister[])(Steward *) = {
     job_claim_register,
     job_finish_register,
     job_admin_register,
-    job_tables_register, /* jobs */
+    job_schedule_register,
+    job_tables_register,
+    job_schedule_tables_register,
+    job_stats_tables_register, /* jobs */
     lock_register,
     lock_tables_register, /* named locks, row locks */
     ledger_idempotency_register,

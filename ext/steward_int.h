@@ -333,6 +333,24 @@ void steward_private_exec(StewardCall *c, sqlite3 *pPrivate,
 char *steward_path_real(StewardCall *c, const char *zPath, int bExists);
 char *steward_path_allowed(StewardCall *c, const char *zPath, int bExists);
 void steward_path_check(StewardCall *c, const char *zPath);
+** Interface to code in zone.c: time zones and dates; NULL is UTC
+*/
+typedef struct StewardZone StewardZone;
+
+/* A time in which a zone's clocks are so far from UTC; all in seconds. */
+typedef struct StewardSpan {
+  int iOffset;
+  i64 iBegin, iEnd;
+} StewardSpan;
+
+StewardZone *steward_zone_open(StewardCall *c, const char *zName);
+void steward_zone_free(StewardZone *p);
+void steward_zone_at(const StewardZone *p, i64 t, StewardSpan *pSpan);
+i64 steward_date_days(i64 iYear, int iMonth, int iDay);
+void steward_days_date(i64 iDays, i64 *piYear, int *piMonth, int *piDay);
+int steward_month_days(i64 iYear, int iMonth);
+int steward_weekday(i64 iDays);
+i64 steward_floor_div(i64 a, i64 b);
 
 /*************************************************************************
 ** Interface to code in lease.c: what one owner has at a time, for a while
@@ -672,7 +690,10 @@ int job_register(Steward *p);
 int job_claim_register(Steward *p);
 int job_finish_register(Steward *p);
 int job_admin_register(Steward *p);
+int job_schedule_register(Steward *p);
 int job_tables_register(Steward *p);
+int job_schedule_tables_register(Steward *p);
+int job_stats_tables_register(Steward *p);
 i64 lock_arg_handle(StewardCall *c, sqlite3_value *v);
 int lock_register(Steward *p);
 int lock_tables_register(Steward *p);
