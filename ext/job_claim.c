@@ -342,7 +342,8 @@ static i64 next_at(StewardCall *c, const Queues *q) {
 /* job_next_at(queue TEXT) -> INTEGER, Unix ms    plain
 ** When the next job of the queue may be claimed: a time that has passed when
 ** one is ready now, else that of the next one that waits for its time or that a
-** schedule brings, or the end of a lease.  NULL when there is none, or when the queue is paused.
+** schedule brings, or the end of a lease.  NULL when there is none, or when the
+** queue is paused.
 ** queue as for job_claim.
 ** Set: jobs
 ** Errors: "INVALID_ARGUMENT: job_next_at: queue must be text, got NULL".

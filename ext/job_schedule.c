@@ -158,7 +158,7 @@ static i64 put_schedule(StewardCall *c, const char *zName, const char *zSpec,
 ** Source: cron; zones as in Vixie's cron; catch_up and overlap as in Temporal.
 ** Example: SELECT job_schedule('beat', '@every 5s', 'mail', 'hello')
 **     - steward_now(); -- 5000
-**   SELECT job_schedule('night', '0 3 * * *', 'mail', 'night'); -- 1700017200000
+**   SELECT job_schedule('night', '0 3 * * *', 'mail', 'n'); -- 1700017200000
 **   SELECT name, queue, runs FROM job_schedules WHERE name='night';
 **   -- night|mail|0
 */

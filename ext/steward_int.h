@@ -333,6 +333,8 @@ void steward_private_exec(StewardCall *c, sqlite3 *pPrivate,
 char *steward_path_real(StewardCall *c, const char *zPath, int bExists);
 char *steward_path_allowed(StewardCall *c, const char *zPath, int bExists);
 void steward_path_check(StewardCall *c, const char *zPath);
+
+/*************************************************************************
 ** Interface to code in zone.c: time zones and dates; NULL is UTC
 */
 typedef struct StewardZone StewardZone;

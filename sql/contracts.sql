@@ -264,6 +264,28 @@ SELECT count(*)
  WHERE claim > coalesce((SELECT last FROM steward_fences
                           WHERE name = 'lease'), 0);
 
+-- name: contract_jobs_counts
+-- Queues whose counters are not the numbers of their jobs (OR REPLACE, and
+-- writes with triggers turned off, pass them by).
+-- set: jobs
+SELECT count(*) FROM (
+  SELECT platform AS queue, sum(phase IS 0) AS ready, sum(phase IS 1) AS waiting,
+         sum(phase IS 2 OR phase IS 3) AS blocked, sum(phase IS 4) AS leased,
+         sum(status = 'posted') AS done,
+         sum(status IN ('dead_letter', 'failed')) AS dead,
+         sum(status = 'cancelled') AS cancelled
+    FROM assistly_queue_jobs GROUP BY platform
+  EXCEPT
+  SELECT queue, ready, waiting, blocked, leased, done, dead, cancelled
+    FROM steward_job_counts);
+
+-- name: contract_jobs_schedules
+-- Schedules that will not be looked at though they have a next time.
+-- set: jobs
+SELECT count(*) FROM steward_job_schedules
+ WHERE (next_at IS NULL) <> (wake_at IS NULL)
+    OR (paused_at IS NOT NULL AND next_at IS NOT NULL);
+
 -- name: contract_jobs_worker_lock
 -- A lock `worker` that assistly_worker_lock does not show.
 -- set: jobs

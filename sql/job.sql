@@ -298,7 +298,7 @@ UPDATE main.assistly_queue_jobs
 SELECT j.id, j.platform AS queue,
        coalesce(j.content_number, j.content) AS payload,
        j.retries + 1 AS attempt, j.id || '-' || j.claim AS receipt,
-       j.lease_until, j.headers, j.group_key
+       j.lease_until, j.headers, j.group_key, j.scheduled_at
   FROM json_each('[' || substr(?1, instr(?1, ':') + 1) || ']') AS h
  CROSS JOIN main.assistly_queue_jobs AS j ON j.id = h.value
  WHERE j.claim = CAST(substr(?1, 2) AS INTEGER) AND j.phase = 4

@@ -170,5 +170,5 @@ SELECT a.ended_at, a.outcome, a.ended_at - a.started_at,
                              FROM main.assistly_queue_jobs AS j
                             WHERE j.id = a.job_id), NULL)
   FROM main.steward_job_attempts AS a INDEXED BY steward_job_attempts_ended
- WHERE a.queue = ?1
+ WHERE a.queue = ?1 AND a.ended_at < 1 << 62
  ORDER BY a.ended_at DESC LIMIT ?2;

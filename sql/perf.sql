@@ -246,11 +246,21 @@ SELECT 'performance_regressions', NULL, NULL, count(*) FROM perf_regressions
 
 -- name: perf_series_jobs
 -- set: jobs
--- Jobs by state, of the newest 100,000; how late the one is that has been due
--- longest; locks. ?1: now.
-SELECT 'jobs', 'state', status, count(*)
-  FROM (SELECT status FROM main.assistly_queue_jobs ORDER BY id DESC
-         LIMIT 100000) GROUP BY status
+-- Jobs by where they stand, from the counters of steward_job_counts (`waiting`:
+-- for their time, or for a claim to look at them); how late the one is that has
+-- been due longest; locks. ?1: now.
+WITH one AS MATERIALIZED (
+  SELECT sum(ready) AS ready, sum(waiting) AS waiting, sum(blocked) AS blocked,
+         sum(leased) AS leased, sum(done) AS done, sum(dead) AS dead,
+         sum(cancelled) AS cancelled
+    FROM main.steward_job_counts)
+SELECT 'jobs', 'state', 'ready', ready FROM one
+UNION ALL SELECT 'jobs', 'state', 'waiting', waiting FROM one
+UNION ALL SELECT 'jobs', 'state', 'blocked', blocked FROM one
+UNION ALL SELECT 'jobs', 'state', 'leased', leased FROM one
+UNION ALL SELECT 'jobs', 'state', 'done', done FROM one
+UNION ALL SELECT 'jobs', 'state', 'dead', dead FROM one
+UNION ALL SELECT 'jobs', 'state', 'cancelled', cancelled FROM one
 UNION ALL
 SELECT 'jobs_lag_seconds', NULL, NULL, max(0, coalesce((?1 - (
   SELECT scheduled_at FROM main.assistly_queue_jobs INDEXED BY idx_queue_due

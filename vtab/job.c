@@ -137,10 +137,11 @@ static i64 queue_insert(StewardCall *c, int argc, sqlite3_value **argv) {
 }
 
 /* job_claimed(id INTEGER, queue TEXT, payload, attempt INTEGER, receipt TEXT,
-**   lease_until INTEGER, headers TEXT, group_key TEXT, HIDDEN handle TEXT)
-**                                                                     table
+**   lease_until INTEGER, headers TEXT, group_key TEXT, scheduled_at INTEGER,
+**   HIDDEN handle TEXT)                                               table
 ** The jobs of a claim, in the order in which they are to be run; those only
-** that it still holds.  receipt is for job_complete, job_fail, job_extend and
+** that it still holds.  scheduled_at: the time that the job was meant for, the
+** same at each attempt.  receipt is for job_complete, job_fail, job_extend and
 ** job_release.
 ** Set: jobs
 ** Errors: "INVALID_ARGUMENT: job_claimed: handle must be one that job_claim
@@ -177,7 +178,7 @@ static const StewardTable aTable[] = {
     {.zName = "job_claimed",
      .zColumns = "id INTEGER, queue TEXT, payload, attempt INTEGER,"
                  " receipt TEXT, lease_until INTEGER, headers TEXT,"
-                 " group_key TEXT, handle HIDDEN",
+                 " group_key TEXT, scheduled_at INTEGER, handle HIDDEN",
      .nArg = 1,
      .nRequired = 1,
      .xCheck = check_handle,

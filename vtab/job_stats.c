@@ -121,7 +121,8 @@ static void stats_row(StewardCall *c, StewardRows *r, sqlite3_stmt *s,
 ** done_per_minute: over the last five minutes, or as far as 1000 attempts go
 ** back.
 ** Set: jobs
-** Example: INSERT INTO job_queue(queue, payload) VALUES ('mail', 1), ('mail', 2);
+** Example: INSERT INTO job_queue(queue, payload)
+**     VALUES ('mail', 1), ('mail', 2);
 **   SELECT steward_clock(steward_now() + 250) > 0; -- 1
 **   SELECT job_claim('mail', 'w1'); -- c1:1
 **   SELECT steward_clock(steward_now() + 40) > 0; -- 1

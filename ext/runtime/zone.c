@@ -183,8 +183,8 @@ static i64 rule_change(const ZoneDay *p, i64 iYear) {
 /* The span of the rule around the time t, of which *pSpan has the least begin.
 */
 static void rule_at(const StewardZone *p, i64 t, StewardSpan *pSpan) {
-  i64 aAt[6], iYear;
-  int aOffset[6], i, k, n = 0, iMonth, iDay;
+  i64 aAt[6] = {0}, iYear;
+  int aOffset[6] = {0}, i, k, n = 0, iMonth, iDay;
   pSpan->iOffset = p->iStd;
   if (!p->bDst) return;
   steward_days_date(steward_floor_div(t + p->iStd, 86400), &iYear, &iMonth,

@@ -7,5 +7,7 @@ DROP TRIGGER IF EXISTS steward_jobs_count_update;
 DROP TRIGGER IF EXISTS steward_jobs_count_insert;
 DROP TABLE IF EXISTS steward_job_counts;
 DROP TRIGGER IF EXISTS steward_job_schedules_delete;
+DROP INDEX IF EXISTS steward_job_schedules_queue;
+DROP INDEX IF EXISTS steward_job_schedules_due;
 DROP TABLE IF EXISTS steward_job_runs;
 DROP TABLE IF EXISTS steward_job_schedules;

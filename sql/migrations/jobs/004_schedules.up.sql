@@ -69,7 +69,7 @@ CREATE TABLE IF NOT EXISTS steward_job_counts (
   dead INTEGER NOT NULL DEFAULT 0,
   cancelled INTEGER NOT NULL DEFAULT 0
 ) WITHOUT ROWID;
-INSERT OR IGNORE INTO steward_job_counts
+INSERT OR REPLACE INTO steward_job_counts
 SELECT platform, sum(phase IS 0), sum(phase IS 1),
        sum(phase IS 2 OR phase IS 3), sum(phase IS 4), sum(status = 'posted'),
        sum(status IN ('dead_letter', 'failed')), sum(status = 'cancelled')
