@@ -85,6 +85,7 @@ fault: $(SO) c-tests ## fail each allocation in turn
 bench: $(SO) c-tests ## measure; ratios with percentiles, and JSON
 	$(O)/tests/bench $(SO) $(BENCH)
 	$(O)/tests/bench_delivery $(SO) $(BENCH)
+	$(O)/tests/bench_store $(SO) $(BENCH)
 	$(O)/tests/bench_perf $(SO) $(BENCH)
 
 .PHONY: load

@@ -5,6 +5,11 @@
 ** DELETE of the same rows; both find them by the policy's index.  A sweep of
 ** all tables does each in a savepoint of its own, so that one that cannot be
 ** swept keeps none of the others.
+**
+** A call is one transaction, and holds the write lock for no longer than its
+** budget: batches begin small and grow to what the time that is left allows, as
+** measured, and time is left for the commit, whose cost a row is known from the
+** calls before.
 */
 #include <string.h>
 
@@ -45,6 +50,41 @@ typedef struct Batch {
   sqlite3_stmt *pEdge;   /* the time behind ?2 rows that are due, or NULL */
   sqlite3_stmt *pRange;  /* deletes rows before the time ?1 */
 } Batch;
+
+/* How much time a call has, and has used. */
+typedef struct Pace {
+  i64 iStartUs;
+  i64 iBudgetUs;
+  i64 nRow;       /* removed by the call so far ... */
+  double rCommit; /* ... each of which costs so many us at the commit */
+} Pace;
+
+static void pace_begin(StewardCall *c, Pace *p, i64 iBudgetMs) {
+  p->iStartUs = steward_monotonic_us();
+  p->iBudgetUs = iBudgetMs * 1000;
+  p->nRow = 0;
+  p->rCommit = c->p->rSweepCommit;
+}
+
+/* Microseconds that are left; a tenth is kept for what nobody foresees. */
+static double pace_left(const Pace *p) {
+  return (double)p->iBudgetUs * 0.9 -
+         (double)(steward_monotonic_us() - p->iStartUs) -
+         (double)p->nRow * p->rCommit;
+}
+
+/* Learn what a commit costs.  Some run a checkpoint, too, which blocks nobody:
+** these count little. */
+static void pace_learn(Steward *p, const Pace *pPace, i64 iCommitUs) {
+  double r;
+  if (pPace->nRow < 8) return; /* tells nothing */
+  r = (double)iCommitUs / (double)pPace->nRow;
+  if (p->rSweepCommit <= 0 || r < p->rSweepCommit) {
+    p->rSweepCommit = r;
+  } else {
+    p->rSweepCommit *= r > p->rSweepCommit * 1.1 ? 1.1 : 1;
+  }
+}
 
 /* The call failed over what the table is or does: say whose, and what can be
 ** done. */
@@ -210,26 +250,51 @@ static i64 run_range(StewardCall *c, Batch *pBatch, i64 nRows) {
   return c->rc ? 0 : sqlite3_changes(c->db);
 }
 
+/* Rows of the next batch: nDone have taken so long since iStartUs.  0 when
+** there is no time for more. */
+static i64 next_batch(const Pace *p, i64 nDone, i64 nLast, i64 iStartUs) {
+  enum { FIRST = 8, GROWTH = 4 };
+  double rLeft = pace_left(p), rRow;
+  i64 nFit;
+  if (nDone == 0) return rLeft > 0 || p->nRow == 0 ? FIRST : 0;
+  rRow = (double)(steward_monotonic_us() - iStartUs) / (double)nDone;
+  if (p->rCommit <= 0) rLeft -= rRow * (double)p->nRow; /* not known yet */
+  rRow += p->rCommit > 0 ? p->rCommit : rRow;
+  nFit = rLeft > 0 ? (i64)(rLeft / rRow) : 0;
+  return nFit < nLast * GROWTH ? nFit : nLast * GROWTH;
+}
+
+/* One batch of at most nWant rows; how many.  *pbMore: there may be others. */
+static i64 run_batch(StewardCall *c, Batch *pBatch, i64 nWant,
+                     int *pbMore /* OUT */) {
+  i64 nHere = run_range(c, pBatch, nWant);
+  *pbMore = nHere > 0;
+  if (nHere == 0) {
+    run_limited(c, pBatch->pFirst, nWant);
+    run_limited(c, pBatch->pDelete, nWant);
+    nHere = c->rc ? 0 : sqlite3_changes(c->db);
+    *pbMore = nHere == nWant;
+  }
+  return nHere;
+}
+
 /* Run it until nothing more is found or a limit is reached; rows removed. */
 static i64 run_batches(StewardCall *c, Batch *pBatch, i64 nBatch, i64 nMaxRows,
-                       i64 iDeadlineUs, int *pbAll /* OUT */) {
-  i64 nRemoved = 0, nHere, nWant;
-  int bMore;
+                       Pace *p, int *pbAll /* OUT */) {
+  i64 nRemoved = 0, nWant = 0, iStartUs = steward_monotonic_us();
+  int bMore = pBatch->pDelete != NULL;
   *pbAll = 0;
-  do {
-    nWant = nMaxRows - nRemoved < nBatch ? nMaxRows - nRemoved : nBatch;
-    if (pBatch->pDelete == NULL || c->rc || nWant <= 0) break;
-    nHere = run_range(c, pBatch, nWant);
-    bMore = nHere > 0;
-    if (!bMore) {
-      run_limited(c, pBatch->pFirst, nWant);
-      run_limited(c, pBatch->pDelete, nWant);
-      nHere = c->rc ? 0 : sqlite3_changes(c->db);
-      bMore = nHere == nWant;
-      *pbAll = !bMore;
-    }
+  while (bMore && c->rc == SQLITE_OK) {
+    i64 nHere;
+    nWant = next_batch(p, nRemoved, nWant, iStartUs);
+    if (nWant > nBatch) nWant = nBatch;
+    if (nWant > nMaxRows - nRemoved) nWant = nMaxRows - nRemoved;
+    if (nWant <= 0) break;
+    nHere = run_batch(c, pBatch, nWant, &bMore);
+    *pbAll = !bMore;
     nRemoved += nHere;
-  } while (bMore && steward_monotonic_us() < iDeadlineUs);
+    p->nRow += nHere;
+  }
   sqlite3_finalize(pBatch->pFirst);
   sqlite3_finalize(pBatch->pDelete);
   sqlite3_finalize(pBatch->pEdge);
@@ -262,31 +327,31 @@ static void check_gone(StewardCall *c, const StewardTableInfo *p,
   sqlite3_free(zDue);
 }
 
-/* How many rows there are beyond max_rows. */
+/* How many rows there are beyond max_rows, up to nMost. */
 static i64 count_excess(StewardCall *c, const StewardTableInfo *p,
-                        sqlite3_stmt *pPolicy) {
+                        sqlite3_stmt *pPolicy, i64 nMost) {
   const char *zWhere = (const char *)sqlite3_column_text(pPolicy, POLICY_WHERE);
   i64 nKeep = sqlite3_column_int64(pPolicy, POLICY_MAX_ROWS);
   if (c->rc || nKeep < 0) return 0;
-  return steward_exec_int(
-             c, 0,
-             "SELECT count(*) FROM main.\"%w\" WHERE \"%w\" IS NOT NULL%s%s%s",
-             p->zName, steward_column(c, pPolicy, POLICY_COLUMN),
-             zWhere ? " AND (" : "", zWhere ? zWhere : "",
-             zWhere ? "\n)" : "") -
+  return steward_exec_int(c, 0,
+                          "SELECT count(*) FROM (SELECT 1 FROM main.\"%w\""
+                          " WHERE \"%w\" IS NOT NULL%s%s%s LIMIT %lld)",
+                          p->zName, steward_column(c, pPolicy, POLICY_COLUMN),
+                          zWhere ? " AND (" : "", zWhere ? zWhere : "",
+                          zWhere ? "\n)" : "", nKeep + nMost) -
          nKeep;
 }
 
 /* What one policy removes: first what is due, then what is too many. */
 static i64 sweep_policy(StewardCall *c, const StewardTableInfo *p,
-                        sqlite3_stmt *pPolicy, i64 nMaxRows, i64 iDeadlineUs) {
+                        sqlite3_stmt *pPolicy, i64 nMaxRows, Pace *pPace) {
   i64 nBatch = sqlite3_column_int64(pPolicy, POLICY_BATCH);
   i64 nRemoved = 0, nExcess;
   Batch batch;
   int bAll;
   if (c->rc == SQLITE_OK && sqlite3_column_int(pPolicy, POLICY_BY_TIME)) {
     prepare_batch(c, p, pPolicy, 1, &batch);
-    nRemoved = run_batches(c, &batch, nBatch, nMaxRows, iDeadlineUs, &bAll);
+    nRemoved = run_batches(c, &batch, nBatch, nMaxRows, pPace, &bAll);
     if (bAll) check_gone(c, p, pPolicy);
   }
   if (c->rc || nRemoved >= nMaxRows ||
@@ -294,14 +359,13 @@ static i64 sweep_policy(StewardCall *c, const StewardTableInfo *p,
     return nRemoved;
   }
   prepare_batch(c, p, pPolicy, 0, &batch);
-  nExcess = count_excess(c, p, pPolicy);
-  if (nExcess > nMaxRows - nRemoved) nExcess = nMaxRows - nRemoved;
-  return nRemoved + run_batches(c, &batch, nBatch, nExcess, iDeadlineUs, &bAll);
+  nExcess = count_excess(c, p, pPolicy, nMaxRows - nRemoved);
+  return nRemoved + run_batches(c, &batch, nBatch, nExcess, pPace, &bAll);
 }
 
 /* Remove expired rows of one table, batch by batch; how many. */
 static i64 sweep_table(StewardCall *c, const char *zTable, i64 nMaxRows,
-                       i64 iDeadlineUs) {
+                       Pace *pPace) {
   StewardTableInfo info;
   i64 nRemoved = 0, iStart = steward_monotonic_us();
   sqlite3_stmt *pPolicy =
@@ -309,7 +373,7 @@ static i64 sweep_table(StewardCall *c, const char *zTable, i64 nMaxRows,
   memset(&info, 0, sizeof(info));
   if (steward_next(c, pPolicy)) {
     steward_table_info(c, zTable, &info);
-    nRemoved = sweep_policy(c, &info, pPolicy, nMaxRows, iDeadlineUs);
+    nRemoved = sweep_policy(c, &info, pPolicy, nMaxRows, pPace);
     fail_in_table(c, zTable);
   } else if (c->rc == SQLITE_OK) {
     ttl_fail_not_attached(c, zTable);
@@ -326,13 +390,13 @@ static i64 sweep_table(StewardCall *c, const char *zTable, i64 nMaxRows,
 /* The same in a savepoint: a failure over what the table is or does is noted,
 ** its rows stay, and the call goes on; any other fails it. */
 static i64 sweep_apart(StewardCall *c, const char *zTable, i64 nMaxRows,
-                       i64 iDeadlineUs) {
+                       Pace *pPace) {
   StewardCall inner = *c;
   i64 nRemoved;
   int eKind;
   if (c->rc) return 0;
   steward_run(c, SQL_savepoint, "");
-  nRemoved = sweep_table(&inner, zTable, nMaxRows, iDeadlineUs);
+  nRemoved = sweep_table(&inner, zTable, nMaxRows, pPace);
   eKind = inner.rc & 0xff;
   if (inner.rc && ((eKind != SQLITE_ERROR && eKind != SQLITE_CONSTRAINT) ||
                    sqlite3_get_autocommit(c->db))) {
@@ -356,14 +420,16 @@ static i64 sweep_apart(StewardCall *c, const char *zTable, i64 nMaxRows,
 ** to do.  Inside a writing statement, too, where no savepoint can be had: what
 ** a sweep removes is to go, whatever becomes of the call. */
 void ttl_sweep_own(StewardCall *c, const char *zTable) {
-  enum { OWN = 1024, REST = 60000 };
+  enum { OWN = 1024, REST = 60000, HOUR = 3600000 };
   StewardCall inner = *c;
+  Pace pace;
   i64 iNow = steward_now(c->p), nRemoved;
   if (c->rc || !steward_int(c, SQL_ttl_rested, 0, "tll", zTable, iNow, REST)) {
     return;
   }
   inner = *c;
-  nRemoved = sweep_table(&inner, zTable, OWN, INT64_MAX);
+  pace_begin(&inner, &pace, HOUR); /* the rows are few enough */
+  nRemoved = sweep_table(&inner, zTable, OWN, &pace);
   if (inner.rc && (inner.rc & 0xff) != SQLITE_ERROR &&
       (inner.rc & 0xff) != SQLITE_CONSTRAINT) {
     c->rc = inner.rc;
@@ -379,17 +445,20 @@ void ttl_sweep_own(StewardCall *c, const char *zTable) {
   }
 }
 
-/* Sweep every attached table while the limits last, one in any case. */
-static i64 sweep_all(StewardCall *c, i64 nMaxRows, i64 iDeadlineUs) {
+/* Sweep every attached table while the limits last.  Also without time left,
+** one that has something to remove, if it is among the first: else a call with
+** a small budget could end before it did anything, each time. */
+static i64 sweep_all(StewardCall *c, i64 nMaxRows, Pace *pPace) {
+  enum { ANYWAY = 8 };
   char *zTables = steward_text(c, SQL_ttl_tables, "");
   sqlite3_stmt *pName = steward_query(c, SQL_migrate_each, "t", zTables);
   i64 nRemoved = 0;
   int n = 0;
   while (nRemoved < nMaxRows &&
-         (n++ == 0 || steward_monotonic_us() < iDeadlineUs) &&
+         ((n++ < ANYWAY && nRemoved == 0) || pace_left(pPace) > 0) &&
          steward_next(c, pName)) {
-    nRemoved += sweep_apart(c, steward_column(c, pName, 0), nMaxRows - nRemoved,
-                            iDeadlineUs);
+    nRemoved +=
+        sweep_apart(c, steward_column(c, pName, 0), nMaxRows - nRemoved, pPace);
   }
   steward_give(c, SQL_migrate_each, pName);
   sqlite3_free(zTables);
@@ -398,12 +467,13 @@ static i64 sweep_all(StewardCall *c, i64 nMaxRows, i64 iDeadlineUs) {
 
 /* ttl_sweep([table TEXT [, options JSON]]) -> INTEGER, rows removed  directonly
 ** Remove expired rows, of one table or (NULL or nothing given) of all attached
-** ones, oldest first, in one transaction of at most max_rows (10000) rows and
-** about `budget` (10 ms).  When it returns max_rows or ran out of budget, more
-** may be due: call it again.  The application's own triggers and cascades run.
-** A table that is gone, or whose triggers or foreign keys object, fails a call
-** for that table; a sweep of all leaves its rows, goes on with the others, and
-** says so in ttl_status (errors_total, error, error_at).
+** ones, oldest first, in one transaction of at most max_rows (10000) rows that
+** holds the write lock for no longer than `budget` (10 ms), its commit
+** included.  When rows were removed, more may be due: call it again, and leave
+** others time to write between the calls.  The application's own triggers and
+** cascades run.  A table that is gone, or whose triggers or foreign keys
+** object, fails a call for that table; a sweep of all leaves its rows, goes on
+** with the others, and says so in ttl_status (errors_total, error, error_at).
 ** Set: core
 ** Errors: "NOT_FOUND: ttl_sweep: table 't' has no expiry policy: ..."; "...:
 **   mend table 't' and attach it anew, or SELECT ttl_detach('t')"; BUSY.
@@ -419,19 +489,25 @@ static void ttl_sweep(sqlite3_context *ctx, int argc, sqlite3_value **argv) {
   SweepOptions options = {10000, 10};
   int bAll = argc == 0 || sqlite3_value_type(argv[0]) == SQLITE_NULL;
   const char *zTable = NULL;
-  i64 nRemoved = 0, iDeadlineUs;
+  i64 nRemoved = 0, iCommitUs;
+  Pace pace;
   steward_open(&c, ctx, "ttl_sweep", "core", STEWARD_WRITE);
   if (!bAll) zTable = steward_arg_text(&c, argv[0], "table", 1000);
   if (argc > 1) {
     steward_options(&c, argv[1], aSweepOption, ArraySize(aSweepOption),
                     &options);
   }
-  iDeadlineUs = steward_monotonic_us() + options.iBudget * 1000;
+  pace_begin(&c, &pace, options.iBudget);
   if (c.rc == SQLITE_OK) {
-    nRemoved = bAll ? sweep_all(&c, options.nMaxRows, iDeadlineUs)
-                    : sweep_table(&c, zTable, options.nMaxRows, iDeadlineUs);
+    nRemoved = bAll ? sweep_all(&c, options.nMaxRows, &pace)
+                    : sweep_table(&c, zTable, options.nMaxRows, &pace);
   }
-  if (steward_close(&c) == SQLITE_OK) sqlite3_result_int64(ctx, nRemoved);
+  iCommitUs = steward_monotonic_us();
+  if (steward_close(&c)) return;
+  if (sqlite3_get_autocommit(c.db)) {
+    pace_learn(c.p, &pace, steward_monotonic_us() - iCommitUs);
+  }
+  sqlite3_result_int64(ctx, nRemoved);
 }
 
 static const StewardFunc aFunc[] = {

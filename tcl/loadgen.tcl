@@ -532,11 +532,11 @@ proc load::main {} {
     puts $f $report
     close $f
   }
-  if {$opt(baseline) ne ""} { compare $report }
-  if {$opt(influx) ne ""} { influx $r $facts }
   if {$own} {
     foreach suffix {"" -wal -shm} { file delete $opt(db)$suffix }
   }
+  if {$opt(baseline) ne ""} { compare $report }
+  if {$opt(influx) ne ""} { influx $r $facts }
   exit [expr {[lsearch -index 1 $objectives 0] >= 0}]
 }
 

@@ -311,6 +311,12 @@ static const Case aCase[] = {
      SESSIONS "SELECT ttl_attach('a', 'at', '{\"unit\":\"s\"}')",
      "INSERT INTO a(u, at) VALUES ('x', 1)",
      "INSERT INTO b(u, at) VALUES ('x', 1)", 1, 100},
+    {"insert, attached, nothing due, autocommit", SESSIONS,
+     "INSERT INTO a(u, at) VALUES ('x', 9999999999)",
+     "INSERT INTO b(u, at) VALUES ('x', 9999999999)", 0, 20},
+    {"insert, attached, one due each, autocommit", SESSIONS,
+     "INSERT INTO a(u, at) VALUES ('x', 1)",
+     "INSERT INTO b(u, at) VALUES ('x', 1)", 0, 20},
     {"steward_setting : bare keyed read", "",
      "SELECT steward_setting('log_max_rows')",
      "SELECT value FROM steward_config WHERE name = 'log_max_rows'", 1, 100},
@@ -482,48 +488,6 @@ static void run_wake(const char *zName, const char *zSync) {
   sqlite3_close(db);
 }
 
-/* Removing a tenth of the rows of a table, in calls of 10 ms, beside one bare
-** DELETE of the same rows of the same table; and the longest call. */
-static void run_sweep(const char *zName, int nRow) {
-  char *zSetup = sqlite3_mprintf(
-      "CREATE TABLE a(id INTEGER PRIMARY KEY, u TEXT, at INTEGER);"
-      "CREATE TABLE b(id INTEGER PRIMARY KEY, u TEXT, at INTEGER);"
-      "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i"
-      " < %d) INSERT INTO a SELECT i, 'user ' || i, iif(i %% 10 = 0, i,"
-      " 9999999999) FROM n; INSERT INTO b SELECT * FROM a;"
-      "CREATE INDEX b_at ON b(at) WHERE at IS NOT NULL;"
-      "SELECT ttl_attach('a', 'at', '{\"unit\":\"s\",\"on_write\":0}')",
-      nRow);
-  sqlite3 *db = open_fresh(zSetup);
-  sqlite3_stmt *pSweep = prepare(db, "SELECT ttl_sweep('a')");
-  sqlite3_stmt *pBare =
-      prepare(db, "DELETE FROM b WHERE at IS NOT NULL AND at <= 9999999");
-  double t, rSweep = 0, rBare, rLongest = 0;
-  int nRemoved;
-  do {
-    t = now_us();
-    sqlite3_step(pSweep);
-    nRemoved = sqlite3_column_int(pSweep, 0);
-    sqlite3_reset(pSweep);
-    t = now_us() - t;
-    rSweep += t;
-    if (t > rLongest) rLongest = t;
-  } while (nRemoved > 0);
-  t = now_us();
-  block(db, pBare, 1);
-  rBare = now_us() - t;
-  printf("%-46s %7.2f  longest call %.1f ms; %.0f ms : %.0f ms\n", zName,
-         rSweep / rBare, rLongest / 1e3, rSweep / 1e3, rBare / 1e3);
-  if (pJson) {
-    fprintf(pJson, "%s{\"case\":\"%s\",\"ratio\":%.4f,\"longest_ms\":%.2f}",
-            nPrinted++ ? ",\n" : "", zName, rSweep / rBare, rLongest / 1e3);
-  }
-  sqlite3_finalize(pSweep);
-  sqlite3_finalize(pBare);
-  sqlite3_free(zSetup);
-  sqlite3_close(db);
-}
-
 int main(int argc, char **argv) {
   const char *zSlash = strrchr(argv[0], '/');
   int i;
@@ -540,12 +504,6 @@ int main(int argc, char **argv) {
     run_consume("the same, one of two subscriptions",
                 "SELECT delivery_subscribe('w', 't', '{\"max_pending\":0}'),"
                 " delivery_subscribe('w', 'u');");
-  }
-  if (strstr("sweep", zOnly)) {
-    run_sweep("sweep of 100,000 of 1,000,000 : bare DELETE", 1000000);
-  }
-  if (zOnly[0] && strstr("10,000,000", zOnly)) { /* takes minutes */
-    run_sweep("sweep of 1,000,000 of 10,000,000 : bare DELETE", 10000000);
   }
   if (strstr("wake", zOnly)) {
     run_wake("wake across processes, NORMAL", "PRAGMA synchronous=NORMAL");

@@ -175,13 +175,14 @@ static void list_rows(StewardCall *c, StewardRows *r, int nArg,
   pRow =
       steward_query(c, SQL_store_list, "tttttnll", zTenant, zInstall,
                     zNamespace, zAfter, zPrefix, steward_now(c->p), nMaxRows);
-  if (pRow && zBehind) {
-    sqlite3_bind_text(pRow, 6, zBehind, -1, SQLITE_TRANSIENT);
-  } else if (pRow) {
-    sqlite3_bind_blob(pRow, 6, "", 0, SQLITE_STATIC);
+  if (pRow) {
+    int rc = zBehind ? sqlite3_bind_text(pRow, 6, zBehind, -1, sqlite3_free)
+                     : sqlite3_bind_blob(pRow, 6, "", 0, SQLITE_STATIC);
+    if (rc) steward_fail_db(c, rc);
+    steward_rows_from(c, r, SQL_store_list, pRow);
+  } else {
+    sqlite3_free(zBehind);
   }
-  sqlite3_free(zBehind);
-  if (pRow) steward_rows_from(c, r, SQL_store_list, pRow);
 }
 
 /*************************************************************************
