@@ -44,6 +44,11 @@ static const PerfFamily aFamily[] = {
     {"streaming_tables", 0, "", "tables whose changes are streamed"},
     {"expiry_deleted_rows", 1, "", "rows that expired and were deleted"},
     {"expiry_pending_rows", 0, "", "rows that expired and are still there"},
+    {"ttl_cleanup_deletes", 1, "",
+     "rows that expired and were deleted, by a hash of their table"},
+    {"ttl_expired_rows_pending", 0, "",
+     "rows that expired and are still there, by a hash of their table, or of "
+     "tenant and install of the store"},
     {"delivery_pending_messages", 0, "", "messages a consumer has not had"},
     {"delivery_lost_messages", 0, "",
      "messages that were dropped before a consumer had them"},

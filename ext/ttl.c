@@ -398,6 +398,20 @@ static int is_same(StewardCall *c, const Policy *p, const AttachOptions *o) {
 ** Options
 */
 
+/* Is zWhere one expression?  "1) OR (1" is none, though it makes one between
+** brackets. */
+static int one_expression(StewardCall *c, const Policy *p, const char *zWhere) {
+  sqlite3_stmt *pStmt = NULL;
+  char *zSql = steward_mprintf(c, "SELECT iif(%s\n, 1, 0) FROM main.\"%w\"",
+                               zWhere, p->info.zName);
+  int rc =
+      zSql ? sqlite3_prepare_v2(c->db, zSql, -1, &pStmt, NULL) : SQLITE_NOMEM;
+  if ((rc & 0xff) == SQLITE_NOMEM) steward_fail_nomem(c);
+  sqlite3_finalize(pStmt);
+  sqlite3_free(zSql);
+  return rc == SQLITE_OK;
+}
+
 /* The predicate must be one expression over the table. */
 static void check_where(StewardCall *c, const Policy *p, const char *zWhere) {
   char *zSql;
@@ -415,7 +429,8 @@ static void check_where(StewardCall *c, const Policy *p, const char *zWhere) {
     steward_fail(c, STEWARD_INVALID_ARGUMENT,
                  "option where is no condition over table '%s': %s",
                  p->info.zName, sqlite3_errmsg(c->db));
-  } else if (zTail[0] || sqlite3_bind_parameter_count(pStmt) > 0) {
+  } else if (zTail[0] || sqlite3_bind_parameter_count(pStmt) > 0 ||
+             !one_expression(c, p, zWhere)) {
     steward_fail(c, STEWARD_INVALID_ARGUMENT,
                  "option where must be one condition without parameters, got "
                  "%.100s",

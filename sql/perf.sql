@@ -196,6 +196,10 @@ UNION ALL
 SELECT 'expiry_last_sweep_seconds', 'table', table_name, sweep_ms / 1000.0
   FROM ttl_status
 UNION ALL
+SELECT iif(metric = 'ttl_cleanup_deletes_total', 'ttl_cleanup_deletes', metric),
+       'label', label, value
+  FROM ttl_metrics
+UNION ALL
 SELECT 'durable_events', 'counter', name, value FROM main.steward_counters
 UNION ALL
 SELECT 'migration_steps', 'set', set_name, version FROM main.steward_sets;
