@@ -333,7 +333,7 @@ static void open_connection(StewardCall *c, Keeper *k) {
   enum { BUSY_MS = 100 };
   char *zErr = NULL;
   int rc;
-  k->db = steward_private_open(c, 1);
+  k->db = steward_private_open(c, STEWARD_PRIVATE_WRITE);
   if (k->db == NULL) return;
   sqlite3_progress_handler(k->db, 0, NULL, NULL);
   sqlite3_busy_timeout(k->db, BUSY_MS);

@@ -71,10 +71,13 @@ static int (*const aRegister[])(Steward *) = {
     perf_export_register,
     perf_report_register, /* steward_report */
     perf_register,
-    perf_tables_register,   /* measurements */
+    perf_tables_register, /* measurements */
+    health_register,
     health_tables_register, /* checks */
     doctor_tables_register, /* findings, and what mends them */
     vacuum_register,
+    vacuum_auto_register,
+    vacuum_progress_register,
     vacuum_tables_register, /* free space */
     tune_register,
     tune_tables_register,        /* pragmas */

@@ -7,14 +7,14 @@
 ** Two pieces of the runtime are SQL: a cursor is a row of steward_cursors,
 ** moved by the statements of sql/delivery.sql; the reaper is the triggers that
 ** ext/ttl.c puts on a table, and those of the tables that Steward fills.
-** One has a place and no caller yet; the first one makes it, here:
-**   slice.c    work in a budget, with its position stored
 */
 #ifndef STEWARD_INT_H
 #define STEWARD_INT_H
 
+#include <pthread.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <time.h>
 
 #include "sqlite3ext.h"
 #ifndef STEWARD_ENTRY
@@ -323,8 +323,14 @@ i64 steward_wait(StewardCall *c, i64 iTimeout /* ms */,
 */
 int steward_connect(const char *zFile, int eFlags, const char *zVfs,
                     sqlite3 **ppDb /* OUT */);
+typedef enum StewardPrivate {
+  STEWARD_PRIVATE_READ,
+  STEWARD_PRIVATE_WRITE,
+  STEWARD_PRIVATE_LOOK /* in any transaction; waits for nothing */
+} StewardPrivate;
+
+sqlite3 *steward_private_open(StewardCall *c, StewardPrivate eFor);
 int steward_pass_interrupt(void *pCall);
-sqlite3 *steward_private_open(StewardCall *c, int bWrite);
 void steward_private_exec(StewardCall *c, sqlite3 *pPrivate,
                           char *zSql /* freed */);
 
@@ -354,6 +360,46 @@ void steward_days_date(i64 iDays, i64 *piYear, int *piMonth, int *piDay);
 int steward_month_days(i64 iYear, int iMonth);
 int steward_weekday(i64 iDays);
 i64 steward_floor_div(i64 a, i64 b);
+
+/*************************************************************************
+** Interface to code in watchdog.c: a deadline for a private connection
+*/
+typedef struct StewardWatchdog {
+  sqlite3 *db;
+  pthread_t thread;
+  pthread_mutex_t mutex;
+  pthread_cond_t wake;
+  struct timespec until;
+  int bRuns, bStop, bFired;
+} StewardWatchdog;
+
+void steward_watchdog_start(StewardCall *c, StewardWatchdog *w, sqlite3 *db,
+                            i64 iDeadline /* us, monotonic */);
+int steward_watchdog_stop(StewardWatchdog *w);
+
+/*************************************************************************
+** Interface to code in slice.c: work in a budget, with its position stored
+*/
+typedef struct StewardSlice {
+  const char *zName;
+  int eStage;        /* where the next slice begins: the owner's words */
+  char *zItem;       /* owned, as all texts here */
+  char *zKey;        /* behind this one */
+  i64 nDone, nTotal; /* units of this pass */
+  i64 iStarted;      /* when this pass began, Unix ms; 0: none has */
+  i64 iMoved;        /* when a slice was done last */
+  i64 iPassed;       /* when the last whole pass ended; 0: never */
+  char *zFound;      /* of this pass, JSON */
+  char *zResult;     /* of the last whole pass */
+} StewardSlice;
+
+void steward_slice_load(StewardCall *c, StewardSlice *s, const char *zName);
+void steward_slice_store(StewardCall *c, const StewardSlice *s);
+void steward_slice_at(StewardCall *c, StewardSlice *s, int eStage,
+                      const char *zItem, const char *zKey);
+void steward_slice_begin(StewardCall *c, StewardSlice *s, i64 nTotal);
+void steward_slice_pass(StewardCall *c, StewardSlice *s);
+void steward_slice_free(StewardSlice *s);
 
 /*************************************************************************
 ** Interface to code in lease.c: what one owner has at a time, for a while
@@ -743,10 +789,13 @@ int keeper_thread_register(Steward *p);
 void keeper_free(Steward *p);
 int tune_register(Steward *p);
 int tune_tables_register(Steward *p);
+int health_register(Steward *p);
 int health_tables_register(Steward *p);
 int doctor_tables_register(Steward *p);
 char *steward_temp_directory(StewardCall *c); /* caller frees */
 int vacuum_register(Steward *p);
+int vacuum_auto_register(Steward *p);
+int vacuum_progress_register(Steward *p);
 int vacuum_tables_register(Steward *p);
 int maintenance_tables_register(Steward *p);
 int pool_config_register(Steward *p);

@@ -16,14 +16,14 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-#include "steward_int.h"
+#include "vacuum_int.h"
 
 static i64 pragma_int(StewardCall *c, const char *zPragma) {
   return steward_exec_int(c, 0, "PRAGMA main.%s", zPragma);
 }
 
 /* Commits of its own need a connection without a transaction. */
-static void check_alone(StewardCall *c) {
+void vacuum_check_alone(StewardCall *c) {
   if (c->rc) return;
   if (!sqlite3_get_autocommit(c->db) ||
       sqlite3_txn_state(c->db, "main") != SQLITE_TXN_NONE) {
@@ -40,14 +40,8 @@ static void check_alone(StewardCall *c) {
 /*************************************************************************
 ** The log of runs
 */
-typedef struct Run {
-  i64 iId; /* in the log; 0: it is not installed */
-  i64 nPage;
-  i64 nFree;
-  i64 iStart; /* us */
-} Run;
-
-static void run_begin(StewardCall *c, Run *pRun, const char *zType) {
+void vacuum_run_begin(StewardCall *c, VacuumRun *pRun, const char *zType,
+                      const char *zCommand) {
   char *zPath = steward_db_path(c->p);
   memset(pRun, 0, sizeof(*pRun));
   pRun->iStart = steward_monotonic_us();
@@ -58,13 +52,17 @@ static void run_begin(StewardCall *c, Run *pRun, const char *zType) {
     steward_run(c, SQL_vacuum_orphans, "tl", zPath, steward_now(c->p));
     pRun->iId = steward_int(c, SQL_vacuum_begin, 0, "ttl", zPath, zType,
                             steward_now(c->p));
+    if (c->rc == SQLITE_OK && zCommand) {
+      steward_run(c, SQL_vacuum_commands_forget, "");
+      steward_run(c, SQL_vacuum_command, "lt", pRun->iId, zCommand);
+    }
   }
   sqlite3_free(zPath);
 }
 
 /* Write down how the run ended, whether the call failed or not; pages that the
 ** file is shorter by. */
-static i64 run_end(StewardCall *c, const Run *pRun) {
+i64 vacuum_run_end(StewardCall *c, const VacuumRun *pRun) {
   StewardCall log = {.p = c->p, .db = c->db, .zFunc = c->zFunc};
   i64 nPage = pragma_int(&log, "page_count");
   i64 nSize = pragma_int(&log, "page_size");
@@ -99,7 +97,7 @@ static void free_chunk(StewardCall *c, i64 nPage) {
 }
 
 /* Give up to nWanted pages back, until the deadline; how many. */
-static i64 free_pages(StewardCall *c, i64 nWanted, i64 iDeadline) {
+i64 vacuum_free_pages(StewardCall *c, i64 nWanted, i64 iDeadline) {
   enum { LEAST = 16, FIRST = 64, MOST = 4096, SHORT_US = 3000, LONG_US = 8000 };
   i64 nFreed = 0, nChunk = FIRST, nBefore = pragma_int(c, "freelist_count");
   while (c->rc == SQLITE_OK && nFreed < nWanted && nBefore > 0) {
@@ -141,7 +139,7 @@ static i64 free_pages(StewardCall *c, i64 nWanted, i64 iDeadline) {
 static void vacuum_incremental(sqlite3_context *ctx, int argc,
                                sqlite3_value **argv) {
   StewardCall c;
-  Run run;
+  VacuumRun run;
   i64 nWanted = INT64_MAX, iBudget = 50, nFreed = 0;
   steward_open(&c, ctx, "vacuum_incremental", NULL, STEWARD_READ);
   if (argc > 0 && sqlite3_value_type(argv[0]) != SQLITE_NULL) {
@@ -152,16 +150,17 @@ static void vacuum_incremental(sqlite3_context *ctx, int argc,
     steward_fail(&c, STEWARD_INVALID_ARGUMENT,
                  "budget must be within 1..3600000 ms, got %lld", iBudget);
   }
-  check_alone(&c);
+  vacuum_check_alone(&c);
   if (c.rc == SQLITE_OK && pragma_int(&c, "auto_vacuum") == 0) {
     steward_fail(&c, STEWARD_UNSUPPORTED,
                  "auto_vacuum is none, so free pages stay in the file: SELECT "
                  "vacuum_convert('incremental')");
   }
   if (c.rc == SQLITE_OK && pragma_int(&c, "freelist_count") > 0) {
-    run_begin(&c, &run, "incremental");
-    nFreed = free_pages(&c, nWanted, steward_monotonic_us() + iBudget * 1000);
-    run_end(&c, &run);
+    vacuum_run_begin(&c, &run, "incremental", "incremental");
+    nFreed =
+        vacuum_free_pages(&c, nWanted, steward_monotonic_us() + iBudget * 1000);
+    vacuum_run_end(&c, &run);
   }
   if (steward_close(&c) == SQLITE_OK) sqlite3_result_int64(ctx, nFreed);
 }
@@ -222,30 +221,62 @@ static void check_space(StewardCall *c) {
   sqlite3_free(zTemp);
 }
 
+/* Run it on the private connection, where others see it and can cancel. */
+static void private_run(StewardCall *c, sqlite3 *pPrivate, const char *zCommand,
+                        i64 iDeadline, char *zSql /* freed */) {
+  int iSlot = vacuum_progress_begin(c, pPrivate, zCommand,
+                                    pragma_int(c, "page_count"), iDeadline);
+  steward_private_exec(c, pPrivate, zSql);
+  if ((c->rc & 0xff) == SQLITE_INTERRUPT) {
+    const char *zWhy = vacuum_cancelled(iSlot) ? "vacuum_cancel() ended it"
+                       : iDeadline && steward_monotonic_us() > iDeadline
+                           ? "its timeout is over"
+                           : NULL;
+    if (zWhy) {
+      sqlite3_free(c->zErr);
+      c->zErr = sqlite3_mprintf(
+          "%s: %s, and nothing was changed: call it again", c->zFunc, zWhy);
+    }
+  }
+  vacuum_progress_end(iSlot);
+}
+
 /* Run VACUUM beside this connection, after zPragma; pages that the file is
 ** shorter by. */
-static i64 vacuum_beside(StewardCall *c, const char *zPragma) {
+i64 vacuum_beside(StewardCall *c, const char *zPragma, const char *zType,
+                  const char *zCommand, i64 iDeadline) {
   sqlite3 *pPrivate;
-  Run run;
+  VacuumRun run;
   i64 nFreed = 0;
   check_space(c);
-  pPrivate = steward_private_open(c, 1);
+  pPrivate = steward_private_open(c, STEWARD_PRIVATE_WRITE);
   if (pPrivate) {
-    run_begin(c, &run, "full");
-    steward_private_exec(
-        c, pPrivate,
+    vacuum_run_begin(c, &run, zType, zCommand);
+    private_run(
+        c, pPrivate, zCommand, iDeadline,
         sqlite3_mprintf("PRAGMA temp_store = FILE; %s VACUUM", zPragma));
     sqlite3_close(pPrivate);
-    nFreed = run_end(c, &run);
+    nFreed = vacuum_run_end(c, &run);
   }
   return nFreed;
 }
 
-/* vacuum_full() -> INTEGER, pages freed    directonly
+typedef struct FullOptions {
+  i64 iTimeout;
+} FullOptions;
+
+static const StewardOption aFullOption[] = {
+    {"timeout", STEWARD_OPT_DURATION, offsetof(FullOptions, iTimeout), 1,
+     86400000, NULL, "how long it may take before it is undone; for ever"},
+};
+
+/* vacuum_full([options JSON]) -> INTEGER, pages freed    directonly
 ** VACUUM: write the file anew, without free pages and in order.  Looks first
 ** whether there is room for the copy, keeps temporary data out of memory, and
-** ends when the host calls sqlite3_interrupt().  Nobody else can write while it
-** runs.
+** ends, with nothing changed, when the host calls sqlite3_interrupt(), another
+** connection vacuum_cancel(), or the option `timeout` is over.  The table
+** vacuum_progress shows it to the other connections of the process.  Nobody
+** else can write while it runs.
 ** Errors: "LIMIT_EXCEEDED: vacuum_full: 900 bytes are needed beside the file,
 **   and 500 are free: make room, or use vacuum_incremental()"; "BUSY:
 **   vacuum_full: another connection uses the file, and vacuum_full needs it
@@ -256,9 +287,15 @@ static i64 vacuum_beside(StewardCall *c, const char *zPragma) {
 */
 static void vacuum_full(sqlite3_context *ctx, int argc, sqlite3_value **argv) {
   StewardCall c;
+  FullOptions options = {0};
   i64 nFreed;
   steward_open(&c, ctx, "vacuum_full", NULL, STEWARD_READ);
-  nFreed = vacuum_beside(&c, "");
+  if (argc > 0) {
+    steward_options(&c, argv[0], aFullOption, ArraySize(aFullOption), &options);
+  }
+  nFreed = vacuum_beside(
+      &c, "", "full", "full",
+      options.iTimeout ? steward_monotonic_us() + options.iTimeout * 1000 : 0);
   if (steward_close(&c) == SQLITE_OK) sqlite3_result_int64(ctx, nFreed);
 }
 
@@ -288,7 +325,7 @@ static void vacuum_convert(sqlite3_context *ctx, int argc,
   if (c.rc == SQLITE_OK && pragma_int(&c, "auto_vacuum") != eMode) {
     char *zPragma =
         steward_mprintf(&c, "PRAGMA auto_vacuum = %s;", azMode[eMode]);
-    if (zPragma) vacuum_beside(&c, zPragma);
+    if (zPragma) vacuum_beside(&c, zPragma, "full", "convert", 0);
     sqlite3_free(zPragma);
   }
   if (steward_close(&c) == SQLITE_OK) sqlite3_result_int(ctx, 1);
@@ -344,7 +381,8 @@ static void copy_into(StewardCall *c, sqlite3 *pPrivate, const char *zPath) {
   char *zPart = steward_mprintf(c, "%s.part-%d", zPath, (int)getpid());
   char *zDirectory = directory_of(c, zPath);
   if (c->rc == SQLITE_OK) {
-    steward_private_exec(c, pPrivate, sqlite3_mprintf("VACUUM INTO %Q", zPart));
+    private_run(c, pPrivate, "into", 0,
+                sqlite3_mprintf("VACUUM INTO %Q", zPart));
     verify_copy(c, zPart);
     sync_path(c, zPart);
     if (c->rc == SQLITE_OK && link(zPart, zPath)) {
@@ -365,6 +403,7 @@ static void copy_into(StewardCall *c, sqlite3 *pPrivate, const char *zPath) {
 ** under another name, verified, synced, and only then called `path`.  Nothing
 ** is ever overwritten, and writers go on meanwhile.  Setting `directories`,
 ** once it is set, says where.
+** Logged as `full`, with the command in steward_vacuum_commands.
 ** Errors: "CONFLICT: vacuum_into: '/b/app.db' exists already: choose another
 **   name"; UNSUPPORTED inside a transaction, in memory and on dqlite; the
 **   engine's own text when the disk is full.
@@ -376,6 +415,8 @@ static void vacuum_into(sqlite3_context *ctx, int argc, sqlite3_value **argv) {
   sqlite3 *pPrivate;
   const char *zPath;
   struct stat st;
+  VacuumRun run;
+  int bLog;
   i64 nBytes = 0;
   steward_open(&c, ctx, "vacuum_into", NULL, STEWARD_READ);
   zPath = steward_arg_text(&c, argv[0], "path", 4000);
@@ -384,10 +425,13 @@ static void vacuum_into(sqlite3_context *ctx, int argc, sqlite3_value **argv) {
     steward_fail(&c, STEWARD_CONFLICT,
                  "'%s' exists already: choose another name", zPath);
   }
-  pPrivate = steward_private_open(&c, 0);
+  pPrivate = steward_private_open(&c, STEWARD_PRIVATE_READ);
   if (pPrivate) {
+    bLog = sqlite3_db_readonly(c.db, "main") != 1;
+    if (bLog) vacuum_run_begin(&c, &run, "full", "into");
     copy_into(&c, pPrivate, zPath);
     sqlite3_close(pPrivate);
+    if (bLog) vacuum_run_end(&c, &run);
   }
   if (c.rc == SQLITE_OK && stat(zPath, &st) == 0) nBytes = (i64)st.st_size;
   if (steward_close(&c) == SQLITE_OK) sqlite3_result_int64(ctx, nBytes);
@@ -426,7 +470,7 @@ static void vacuum_checkpoint(sqlite3_context *ctx, int argc,
                  "mode must be passive, full, restart or truncate, got '%s'",
                  zMode);
   }
-  check_alone(&c);
+  vacuum_check_alone(&c);
   if (c.rc == SQLITE_OK) {
     /* SQLITE_CHECKPOINT_PASSIVE .. _TRUNCATE are 0 .. 3 */
     rc = sqlite3_wal_checkpoint_v2(c.db, "main", eMode, &nFrame, &nDone);
@@ -460,7 +504,7 @@ static void vacuum_optimize(sqlite3_context *ctx, int argc,
   StewardCall c;
   i64 nLimit;
   steward_open(&c, ctx, "vacuum_optimize", NULL, STEWARD_READ);
-  check_alone(&c);
+  vacuum_check_alone(&c);
   nLimit = steward_exec_int(&c, 0, "PRAGMA analysis_limit");
   steward_exec(&c, "PRAGMA analysis_limit = 400");
   steward_exec(&c, "PRAGMA main.optimize");
@@ -473,7 +517,8 @@ static void vacuum_optimize(sqlite3_context *ctx, int argc,
 static const StewardFunc aFunc[] = {
     {"vacuum_incremental", 0, 2, STEWARD_DIRECTONLY, vacuum_incremental, NULL,
      0},
-    {"vacuum_full", 0, 0, STEWARD_DIRECTONLY, vacuum_full, NULL, 0},
+    {"vacuum_full", 0, 1, STEWARD_DIRECTONLY, vacuum_full, aFullOption,
+     ArraySize(aFullOption)},
     {"vacuum_convert", 1, 1, STEWARD_DIRECTONLY, vacuum_convert, NULL, 0},
     {"vacuum_into", 1, 1, STEWARD_DIRECTONLY, vacuum_into, NULL, 0},
     {"vacuum_checkpoint", 0, 1, STEWARD_DIRECTONLY, vacuum_checkpoint, NULL, 0},

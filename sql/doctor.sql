@@ -178,17 +178,10 @@ SELECT printf('set %s has %d steps that are not applied', m.set_name, count(*)),
    AND m.set_name IN (SELECT set_name FROM main.steward_sets)
  GROUP BY m.set_name
  UNION ALL
-SELECT printf('%s %s of set %s has been dropped',
-              json_extract(j.value, '$.type'), json_extract(j.value, '$.name'),
-              a.set_name),
-       json_object('set', a.set_name, 'name', json_extract(j.value, '$.name')),
-       printf('SELECT migrate_up(%Q)', a.set_name)
-  FROM main.steward_migrations AS a, json_each(a.made) AS j
- WHERE (json_extract(j.value, '$.type') IN ('table', 'view')
-     OR json_extract(j.value, '$.name') GLOB 'steward_*')
-   AND NOT EXISTS (SELECT 1 FROM main.sqlite_schema AS s
-                    WHERE s.type = json_extract(j.value, '$.type')
-                      AND s.name = json_extract(j.value, '$.name'));
+SELECT printf('%s %s of set %s has been dropped', type, name, set_name),
+       json_object('set', set_name, 'name', name),
+       printf('SELECT migrate_up(%Q)', set_name)
+  FROM migrate_missing WHERE needed;
 
 -- name: doctor_deliveries
 -- Consumers that lose messages, or are about to be forgotten.
@@ -219,3 +212,169 @@ SELECT printf('a %s vacuum of %s was killed while it ran', l.vacuum_type,
   FROM main.steward_vacuum_log AS l
  WHERE l.status = 'running'
    AND l.started_ts < datetime(steward_now() / 1000 - 3600, 'unixepoch');
+
+-- name: doctor_keyless
+-- Tables whose rows have no name: no primary key and no unique index.
+-- set: none
+SELECT printf('table %s has no key', m.name), json_object('table', m.name),
+       printf('ALTER TABLE "%w" ADD COLUMN %s INTEGER; UPDATE "%w" SET %s = '
+              || 'rowid; CREATE UNIQUE INDEX "%w" ON "%w"(%s)', m.name, k.name,
+              m.name, k.name, m.name || '_' || k.name, m.name, k.name)
+  FROM main.sqlite_schema AS m
+  JOIN (SELECT 'id' AS name UNION ALL SELECT 'steward_row') AS k
+    ON k.name = iif(EXISTS (SELECT 1 FROM pragma_table_info(m.name, 'main') AS c
+                             WHERE c.name = 'id' COLLATE NOCASE),
+                    'steward_row', 'id')
+ WHERE m.type = 'table' AND m.name NOT LIKE 'sqlite\_%' ESCAPE '\'
+   AND m.name NOT GLOB 'steward_*' AND m.rootpage > 0
+   AND NOT EXISTS (SELECT 1 FROM pragma_table_info(m.name, 'main') AS c
+                    WHERE c.pk > 0)
+   AND NOT EXISTS (SELECT 1 FROM pragma_index_list(m.name, 'main') AS l
+                    WHERE l."unique" AND l.partial = 0);
+
+-- name: doctor_text_numbers
+-- Columns whose values are numbers written as text.  ?1: [table, column, type]s.
+SELECT printf('%s(%s) holds numbers as text', value ->> 0, value ->> 1),
+       json_object('table', value ->> 0, 'column', value ->> 1,
+                   'type', value ->> 2),
+       printf('UPDATE "%w" SET "%w" = CAST("%w" AS NUMERIC)', value ->> 0,
+              value ->> 1, value ->> 1)
+  FROM json_each(?1);
+
+-- name: doctor_unused_index
+-- Indexes that no captured statement uses.  ?1: [table, index, statements]s.
+SELECT printf('no statement of %d captured ones uses index %s', value ->> 2,
+              value ->> 1),
+       json_object('table', value ->> 0, 'index', value ->> 1),
+       printf('DROP INDEX "%w"', value ->> 1)
+  FROM json_each(?1);
+
+-- name: doctor_pass
+-- What reading the file has found about ?1 (integrity, indexes, foreign_keys),
+-- by what mends it.  The table stands quoted in PRAGMA foreign_key_check("t").
+-- set: maintenance
+SELECT min(what) || iif(count(*) > 1, printf(' (and %d more)', count(*) - 1),
+                        ''),
+       json_object('found', json_group_array(what)),
+       CASE WHEN ?1 = 'foreign_keys'
+            THEN printf('DELETE FROM %s WHERE rowid IN (SELECT rowid FROM '
+                        || 'pragma_foreign_key_check(%Q)); '
+                        || 'SELECT health_full()', quoted,
+                        replace(substr(quoted, 2, length(quoted) - 2), '""', '"'))
+            WHEN sql LIKE 'PRAGMA %' THEN 'SELECT health_full()'
+            ELSE sql || '; SELECT health_full()' END
+  FROM (SELECT value ->> '$.what' AS what, value ->> '$.sql' AS sql,
+               substr(value ->> '$.sql', 26, length(value ->> '$.sql') - 26)
+                 AS quoted
+          FROM (SELECT f.value FROM main.steward_slices AS s,
+                       json_each(s.found) AS f WHERE s.name = 'integrity'
+                UNION
+                SELECT f.value FROM main.steward_slices AS s,
+                       json_each(s.result) AS f WHERE s.name = 'integrity')
+         WHERE value ->> '$.check' = ?1)
+ GROUP BY sql;
+
+-- name: doctor_check
+-- A check of health that is not healthy: ?1 its type, ?2 its value, ?3 its
+-- details.
+-- set: none
+SELECT CASE ?1
+       WHEN 'storage_space' THEN printf('the disk is %.0f %% full%s', ?2,
+         coalesce(', and full in ' || (?3 ->> '$.days_until_full') || ' days',
+                  ''))
+       WHEN 'fragmentation' THEN printf('the pages of %s are %.0f %% empty',
+         ?3 ->> '$.b_tree', ?2)
+       WHEN 'checkpoint' THEN printf('the last checkpoint had to leave %d pages '
+         || 'in the WAL', ?2)
+       WHEN 'transactions' THEN printf('process %d (%s) has held a %s lock for '
+         || '%d s', ?3 ->> '$.holders[0].pid', ?3 ->> '$.holders[0].process',
+         ?3 ->> '$.holders[0].holds', ?2 / 1000)
+       WHEN 'performance' THEN printf('%s has come to %.0f %% of what is normal '
+         || 'for it', ?3 ->> '$.metric', ?2)
+       WHEN 'statistics' THEN printf('the file has grown by %.0f %% since '
+         || 'statistics were made', ?2) END,
+       json(?3),
+       CASE ?1
+       WHEN 'storage_space' THEN coalesce(
+         (SELECT nullif(v.recommended, 'nothing') FROM vacuum_status AS v
+           WHERE v.schema_name = 'main'),
+         printf('SELECT steward_setting(''health_storage_space_warning'', %d)',
+                min(100, ?2 + 1)))
+       WHEN 'fragmentation'
+         THEN 'SELECT vacuum_full(); SELECT health_run(''10s'')'
+       WHEN 'performance' THEN 'SELECT perf_baseline()'
+       WHEN 'statistics'
+         THEN 'PRAGMA analysis_limit = 400; ANALYZE; SELECT health_run()'
+       ELSE 'SELECT health_run()' END
+ WHERE ?1 <> 'statistics' OR ?2 > 0;
+
+-- name: doctor_autocheckpoint
+-- A WAL that only grows.  ?1: wal_autocheckpoint.
+SELECT 'nothing copies the WAL into the file',
+       json_object('wal_autocheckpoint', ?1),
+       'PRAGMA wal_autocheckpoint = 1000'
+  FROM pragma_journal_mode AS j WHERE j.journal_mode = 'wal' AND ?1 <= 0;
+
+-- name: doctor_jobs
+-- Jobs that died within a day, and jobs whose lease nobody took back.  ?1: now,
+-- ms.
+-- set: jobs
+SELECT printf('%d jobs of queue %s are dead', count(*), platform),
+       json_object('queue', platform, 'dead', count(*), 'error',
+                   max(last_error)),
+       printf('SELECT job_replay(%Q)', platform)
+  FROM (SELECT platform, last_error FROM main.assistly_queue_jobs
+               INDEXED BY steward_jobs_finished
+         WHERE status = 'dead_letter' AND phase IS NULL
+           AND updated_at > ?1 - 86400000 LIMIT 1000)
+ GROUP BY platform
+ UNION ALL
+SELECT printf('%d jobs of queue %s were begun and never ended', count(*),
+              platform),
+       json_object('queue', platform, 'stuck', count(*)),
+       printf('UPDATE main.assistly_queue_jobs SET status = ''retrying'' WHERE '
+              || 'platform = %Q AND status = ''processing'' AND lease_until < '
+              || 'steward_now()', platform)
+  FROM (SELECT platform FROM main.assistly_queue_jobs
+               INDEXED BY steward_jobs_leased
+         WHERE phase = 4
+           AND lease_until < ?1 - 300000 LIMIT 1000)
+ GROUP BY platform;
+
+-- name: doctor_vacuum_failed
+-- Runs that have failed since the last that did not.
+-- set: maintenance
+SELECT printf('%d vacuums have failed, the last with: %s', count(*),
+              (SELECT error_message FROM main.steward_vacuum_log
+                WHERE status = 'failed' ORDER BY id DESC LIMIT 1)),
+       json_object('failed', count(*), 'last', max(l.id)),
+       'SELECT vacuum_full()'
+  FROM (SELECT id, status, error_message FROM main.steward_vacuum_log
+         ORDER BY id DESC LIMIT 1000) AS l
+ WHERE l.status = 'failed' AND l.error_message IS NOT 'killed while it ran'
+   AND l.id > coalesce((SELECT id FROM main.steward_vacuum_log
+                         WHERE status = 'completed' ORDER BY id DESC LIMIT 1), 0)
+HAVING count(*) > 0;
+
+-- name: doctor_clock_back
+-- The clock is behind what was stored.  ?1: now, ms.
+-- set: core
+SELECT printf('the clock is %d s behind what is stored', (max(applied_at) - ?1)
+                                                         / 1000),
+       json_object('newest', datetime(max(applied_at) / 1000, 'unixepoch'),
+                   'clock', datetime(?1 / 1000, 'unixepoch')),
+       'UPDATE main.steward_migrations SET applied_at = steward_now() WHERE '
+       || 'applied_at > steward_now()'
+  FROM main.steward_migrations
+HAVING max(applied_at) > ?1 + 60000;
+
+-- name: doctor_pool
+-- Pools that are too small for those who use them.
+-- set: none
+SELECT printf('%d callers wait for a connection to %s, and %d of %d are in use',
+              waiting, path, in_use, max_connections),
+       json_object('path', path, 'in_use', in_use, 'max', max_connections,
+                   'waiting', waiting, 'timeouts_total', timeouts_total),
+       printf('SELECT pool_configure(%Q, %d, %d, ''30s'')', path,
+              min_connections, min(1000, 2 * max_connections))
+  FROM pool_status WHERE waiting > 0 OR utilisation >= 0.9;

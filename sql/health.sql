@@ -1,23 +1,355 @@
 -- set: none
--- name: health_integrity
--- The evidence of an integrity check, as JSON.
-SELECT iif(?1 = 'ok', json_object('bytes', ?2),
-           json_object('bytes', ?2, 'found', ?1,
-                       'sql', 'PRAGMA integrity_check'));
+--
+-- The checks.  Those that are statements give one row: value, details (JSON),
+-- and a status where the value alone does not decide it.
+
+-- name: health_found_add
+-- Add a finding to a list, once, and up to 20 of each check; NULL when it is
+-- not added.
+SELECT json_insert(?1, '$[#]', json_object('check', ?2, 'what', ?3, 'sql', ?4))
+ WHERE (SELECT count(*) FROM json_each(?1)
+         WHERE value ->> '$.check' = ?2) < 20
+   AND NOT EXISTS (SELECT 1 FROM json_each(?1)
+                    WHERE value ->> '$.check' = ?2
+                      AND value ->> '$.what' = ?3);
+
+-- name: health_literal
+-- A value as SQL.
+SELECT quote(?1);
+
+-- name: health_module
+-- Is a module of this name on the connection?
+SELECT 1 FROM pragma_module_list WHERE name = ?1;
+
+-- name: health_pages_add
+-- Add the count of a b-tree to a list.
+SELECT json_insert(?1, '$[#]', json_array(?2, ?3, ?4, ?5, ?6, ?7, ?8));
+
+-- name: health_pages_store
+-- Keep the counts of a list.
+-- set: maintenance
+INSERT OR REPLACE INTO main.steward_page_stats(name, table_name, pages,
+  unused_bytes, gaps, sampled, measured_at)
+SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4,
+       value ->> 5, value ->> 6
+  FROM json_each(?1);
+
+-- name: health_pages_forget
+-- B-trees that are gone.
+-- set: maintenance
+DELETE FROM main.steward_page_stats
+ WHERE name NOT IN (SELECT name FROM main.sqlite_schema);
+
+-- name: health_log
+-- One result, at ?5 ms; an unfinished one is a warning.
+-- set: maintenance
+INSERT INTO main.steward_health_checks(db_path, check_type, status, details,
+                                       checked_ts)
+VALUES (?1, ?2, iif(?3 = 'unknown', 'warning', ?3),
+        iif(?3 = 'unknown', json_set(?4, '$.unfinished', json('true')), ?4),
+        datetime(?5 / 1000, 'unixepoch'));
+
+-- name: health_log_overall
+-- The worst of a run.  Its time has milliseconds, so that it comes behind those
+-- of the same second: the seed reads the last row.
+-- set: maintenance
+INSERT INTO main.steward_health_checks(db_path, check_type, status, details,
+                                       checked_ts)
+VALUES (?1, 'overall', ?2, ?3,
+        strftime('%Y-%m-%d %H:%M:%f', ?4 / 1000.0, 'unixepoch'));
+
+-- name: health_slices
+-- Works in slices, and how far they are.
+-- set: maintenance
+SELECT name, item, units_done, units_total,
+       iif(units_total > 0, min(1.0, 1.0 * units_done / units_total), 0.0)
+         AS coverage,
+       started_at, moved_at, passed_at AS last_full_pass
+  FROM main.steward_slices WHERE units_total > 0;
+
+-- name: health_pass
+-- What the pass over the file says about check ?3: findings of the last whole
+-- one (?1) and of the one under way (?2); ?4 of ?5 units of it are done, ?6 is
+-- why it is not enough (or NULL).
+SELECT count(*) FILTER (WHERE value ->> '$.check' = ?3),
+       json_patch('{}', json_object(
+         'found', CASE WHEN count(*) FILTER (WHERE value ->> '$.check' = ?3) > 0
+                  THEN json_group_array(value ->> '$.what')
+                       FILTER (WHERE value ->> '$.check' = ?3) END,
+         'skipped', CASE WHEN count(*)
+                              FILTER (WHERE value ->> '$.check' = 'skipped') > 0
+                    THEN json_group_array(value ->> '$.what')
+                         FILTER (WHERE value ->> '$.check' = 'skipped') END,
+         'units_done', iif(?4 < ?5, ?4, NULL),
+         'units_total', iif(?4 < ?5, ?5, NULL),
+         'reason', ?6,
+         'sql', coalesce(min(value ->> '$.sql')
+                         FILTER (WHERE value ->> '$.check' = ?3),
+                         iif(?6 IS NULL, NULL, 'SELECT health_full()'))))
+  FROM (SELECT value FROM json_each(?1)
+        UNION SELECT value FROM json_each(?2));
+
+-- name: health_performance
+-- Percent of what is normal for them that metrics have come to, the worst.
+-- set: maintenance
+SELECT coalesce(max(100.0 * worse), 0.0),
+       json_patch('{}', json_object(
+         'baselines', (SELECT count(*)
+                         FROM main.steward_performance_baselines),
+         'regressions', nullif(count(*), 0), 'metric', max(metric_name),
+         'baseline', baseline_avg, 'current', current_avg,
+         'sql', iif(count(*) > 0, 'SELECT * FROM perf_regressions', NULL))),
+       NULL
+  FROM (SELECT metric_name, baseline_avg, current_avg,
+               iif(ratio BETWEEN 0.001 AND 1, 1.0 / ratio,
+                   max(ratio, 1000.0 * (ratio <= 0))) AS worse
+          FROM perf_regressions ORDER BY 4 DESC);
+
+-- name: health_growth
+-- Bytes by which the file grows in a day, as its oldest logged check tells.
+-- ?1: bytes now, ?2: now, ms.
+-- set: maintenance
+SELECT CAST((?1 - (details ->> '$.bytes')) * 86400.0
+            / max(3600, ?2 / 1000 - unixepoch(checked_ts)) AS INTEGER)
+  FROM (SELECT check_type, details, checked_ts FROM main.steward_health_checks
+         ORDER BY id LIMIT 64)
+ WHERE check_type = 'storage_space' LIMIT 1;
+
+-- name: health_fragmentation
+-- Percent of the pages' bytes that hold nothing, in b-trees of 64 pages or more.
+-- set: maintenance
+SELECT coalesce(max(100.0 * s.unused_bytes / (s.pages * p.page_size)), 0.0),
+       json_patch('{}', json_object(
+         'b_tree', s.name, 'table', s.table_name, 'pages', s.pages,
+         'unused_bytes', s.unused_bytes, 'gaps', s.gaps,
+         'sampled', iif(s.sampled, json('true'), NULL))),
+       NULL
+  FROM pragma_page_size AS p
+  LEFT JOIN main.steward_page_stats AS s ON s.pages >= 64;
+
+-- name: health_holders
+-- Who holds locks (?1), since when it was seen (?2: the last such list, ?3:
+-- now): the list, and the age of the oldest.
+SELECT json_group_array(json_object('pid', pid, 'process', process,
+                                    'holds', holds, 'since', since)),
+       coalesce(max(?3 - since), 0)
+  FROM (SELECT h.value ->> '$.pid' AS pid, h.value ->> '$.process' AS process,
+               h.value ->> '$.holds' AS holds,
+               coalesce((SELECT min(o.value ->> '$.since')
+                           FROM json_each(?2) AS o
+                          WHERE o.value ->> '$.pid' = h.value ->> '$.pid'), ?3)
+                 AS since
+          FROM json_each(?1) AS h GROUP BY 1, 3);
+
+-- name: health_statistics_now
+-- A number that changes with the statistics; NULL: there are none.
+-- set: none
+SELECT CASE WHEN EXISTS (SELECT 1 FROM main.sqlite_schema
+                          WHERE name = 'sqlite_stat1') THEN 1 END;
+
+-- name: health_indexes
+-- Indexes that statistics would be about.
+SELECT count(*) FROM main.sqlite_schema AS m WHERE m.type = 'index';
+
+-- name: health_settings
+-- Settings of this connection and file that lose data or speed: how many.  ?1:
+-- wal_autocheckpoint, which has no table.
+SELECT count(*), json_patch('{}', json_object('found',
+         iif(count(*) > 0, json_group_array(what), NULL), 'sql', min(sql))),
+       iif(max(bad), 'critical', NULL)
+  FROM (
+  SELECT 1 AS bad, 'synchronous is OFF' AS what,
+         iif(j.journal_mode = 'wal', 'PRAGMA synchronous = NORMAL',
+             'PRAGMA synchronous = FULL') AS sql
+    FROM pragma_synchronous AS s, pragma_journal_mode AS j,
+         pragma_database_list AS d
+   WHERE s.synchronous = 0 AND d.name = 'main' AND d.file <> ''
+  UNION ALL
+  SELECT 1, 'journal_mode is ' || j.journal_mode, 'PRAGMA journal_mode = WAL'
+    FROM pragma_journal_mode AS j, pragma_database_list AS d
+   WHERE d.name = 'main' AND d.file <> ''
+     AND j.journal_mode IN ('off', 'memory')
+  UNION ALL
+  SELECT 0, 'foreign keys are there and not enforced',
+         'PRAGMA foreign_keys = ON'
+    FROM pragma_foreign_keys AS k
+   WHERE k.foreign_keys = 0
+     AND EXISTS (SELECT 1 FROM main.sqlite_schema AS m,
+                        pragma_foreign_key_list(m.name, 'main') AS f
+                  WHERE m.type = 'table'
+                    AND m.name NOT GLOB 'steward_*' AND m.name NOT GLOB 'am_*')
+  UNION ALL
+  SELECT 0, 'wal_autocheckpoint is off', 'PRAGMA wal_autocheckpoint = 1000'
+    FROM pragma_journal_mode AS j
+   WHERE ?1 <= 0 AND j.journal_mode = 'wal'
+  UNION ALL
+  SELECT 0, 'there is no busy timeout', 'PRAGMA busy_timeout = 5000'
+    FROM pragma_busy_timeout AS b, pragma_database_list AS d
+   WHERE b.timeout = 0 AND d.name = 'main' AND d.file <> '');
+
+-- name: health_expiry
+-- Rows that are due and still there; critical where a policy does not work.
+-- set: core
+SELECT coalesce(sum(pending), 0),
+       json_patch('{}', json_object('tables', count(*),
+         'error', coalesce(min(error),
+           min(iif(pending IS NULL, table_name || ' is not as ttl_attach() left '
+                   || 'it', NULL))),
+         'sql', iif(sum(pending) > 0 OR min(error) IS NOT NULL,
+                    'SELECT ttl_sweep()', NULL))),
+       iif(sum(pending IS NULL OR error IS NOT NULL) > 0, 'critical', NULL)
+  FROM ttl_status;
+
+-- name: health_deliveries
+-- Messages lost that no consumer has been told of yet.
+-- set: delivery
+SELECT coalesce(sum(dropped_pending), 0),
+       json_patch('{}', json_object('subscriptions', count(*),
+         'pending', coalesce(sum(pending), 0),
+         'nearly_full',
+           nullif(sum(max_pending > 0 AND pending * 10 >= max_pending * 9), 0),
+         'losing', nullif(sum(dropped_pending > 0), 0),
+         'sql', iif(sum(dropped_pending) > 0,
+                    'SELECT * FROM delivery_status WHERE dropped_pending > 0',
+                    NULL))),
+       iif(sum(max_pending > 0 AND pending * 10 >= max_pending * 9) > 0
+           AND sum(dropped_pending) = 0, 'warning', NULL)
+  FROM delivery_status;
+
+-- name: health_jobs
+-- Jobs that died within a day, and leases that ran out five minutes ago and were
+-- not taken back; each counted up to 1000.  ?1: now, ms.
+-- set: jobs
+WITH RECURSIVE q(queue) AS (
+  SELECT min(f.platform) FROM main.assistly_queue_jobs AS f
+         INDEXED BY idx_queue_conflict
+   WHERE f.status IN ('scheduled', 'retrying', 'processing')
+  UNION ALL
+  SELECT (SELECT n.platform FROM main.assistly_queue_jobs AS n
+                 INDEXED BY idx_queue_conflict
+           WHERE n.status IN ('scheduled', 'retrying', 'processing')
+             AND n.platform > q.queue
+           ORDER BY n.platform LIMIT 1)
+    FROM q WHERE q.queue IS NOT NULL),
+n(dead, stuck) AS (
+  SELECT (SELECT count(*) FROM (
+            SELECT 1 FROM main.assistly_queue_jobs
+                     INDEXED BY steward_jobs_finished
+             WHERE status = 'dead_letter' AND phase IS NULL
+               AND updated_at > ?1 - 86400000 LIMIT 1000)),
+         (SELECT count(*) FROM (
+            SELECT 1 FROM q CROSS JOIN main.assistly_queue_jobs AS l
+                     INDEXED BY steward_jobs_leased
+             WHERE l.platform = q.queue AND l.phase = 4
+               AND l.lease_until < ?1 - 300000 LIMIT 1000)))
+SELECT dead + stuck,
+       json_patch('{}', json_object('dead', dead, 'stuck', stuck,
+         'sql', iif(dead + stuck > 0, 'SELECT * FROM job_queue WHERE state'
+                || ' IN (''dead'', ''leased'')', NULL))),
+       NULL
+  FROM n;
+
+-- name: health_pool
+-- Percent of the connections of this process's pools in use; critical when
+-- somebody waits for one.
+-- set: none
+SELECT coalesce(max(100.0 * utilisation), 0.0),
+       json_patch('{}', json_object('pools', nullif(count(*), 0),
+         'waiting', nullif(sum(waiting), 0),
+         'timeouts_total', nullif(sum(timeouts_total), 0),
+         'sql', iif(sum(waiting) > 0 OR max(utilisation) >= 0.9,
+                    'SELECT * FROM pool_status', NULL))),
+       iif(sum(waiting) > 0, 'critical', NULL)
+  FROM pool_status;
+
+-- name: health_vacuum_runs
+-- Runs, among the last 1000, that were killed, or have failed since the last
+-- that did not.  ?1: now, ms.
+-- set: maintenance
+SELECT count(*),
+       json_patch('{}', json_object(
+         'killed', nullif(sum(status = 'running'), 0),
+         'failed', nullif(sum(status = 'failed'), 0),
+         'error', max(error_message),
+         'sql', iif(count(*) > 0, 'SELECT * FROM main.steward_doctor', NULL))),
+       NULL
+  FROM (SELECT id, status, started_ts, error_message
+          FROM main.steward_vacuum_log ORDER BY id DESC LIMIT 1000)
+ WHERE (status = 'running'
+        AND started_ts < datetime(?1 / 1000 - 3600, 'unixepoch'))
+    OR (status = 'failed' AND error_message IS NOT 'killed while it ran'
+        AND id > coalesce((SELECT id FROM main.steward_vacuum_log
+                            WHERE status = 'completed'
+                            ORDER BY id DESC LIMIT 1), 0));
+
+-- name: health_clock
+-- How far the newest of what is stored is ahead of the clock, ms.  ?1: now, ms.
+-- set: core
+SELECT max(0, ahead), json_patch('{}', json_object(
+         'pinned', iif(pinned, json('true'), NULL),
+         'sql', iif(pinned,
+           'SELECT steward_clock(NULL, ''{"database":true}'')', NULL))),
+       iif(pinned, 'warning', NULL)
+  FROM (SELECT coalesce((SELECT max(at) FROM (
+                 SELECT max(published_at) AS at FROM (
+                   SELECT published_at FROM main.steward_messages
+                    ORDER BY position DESC LIMIT 1)
+                 UNION ALL
+                 SELECT max(applied_at) FROM main.steward_migrations)) - ?1, 0)
+                 AS ahead,
+               EXISTS (SELECT 1 FROM main.steward_config WHERE name = 'clock')
+                 AS pinned);
 
 -- name: health_migrations
 -- Steps not applied of sets that are installed, applied steps whose text has
--- changed, what steps made and is gone, but for the seeds' indexes and triggers, a set that
--- misses some.
+-- changed, what steps made and is gone, and a set that misses some.
 -- set: core
-WITH gone(set_name) AS (
-  SELECT a.set_name FROM main.steward_migrations AS a, json_each(a.made) AS j
-   WHERE (json_extract(j.value, '$.type') IN ('table', 'view')
-       OR json_extract(j.value, '$.name') GLOB 'steward_*')
-     AND NOT EXISTS (SELECT 1 FROM main.sqlite_schema AS s
-                      WHERE s.type = json_extract(j.value, '$.type')
-                        AND s.name = json_extract(j.value, '$.name')))
 SELECT sum(m.state = 'pending'), sum(coalesce(m.drift, 0)),
-       (SELECT count(*) FROM gone), (SELECT min(set_name) FROM gone)
+       (SELECT count(*) FROM migrate_missing WHERE needed),
+       (SELECT min(set_name) FROM migrate_missing WHERE needed)
   FROM migrate_status AS m
  WHERE m.set_name IN (SELECT set_name FROM main.steward_sets);
+
+-- name: health_storage
+-- The evidence about disks: bytes of the file, free beside it, free among the
+-- temporary files (-1: unknown), growth in a day, percent used of both.
+-- set: none
+SELECT json_patch('{}', json_object(
+         'bytes', ?1, 'free_bytes', ?2, 'temp_free_bytes', nullif(?3, -1),
+         'growth_bytes_per_day', nullif(?4, 0),
+         'days_until_full', iif(?4 > 0, ?2 / ?4, NULL),
+         'used_percent', round(?5, 1), 'temp_used_percent', round(?6, 1),
+         'sql', iif(max(?5, ?6) >= 90 OR (?4 > 0 AND ?2 / ?4 < 7),
+                    'SELECT recommended FROM vacuum_status', NULL)));
+
+-- name: health_columns
+-- Columns of the application's tables that take values as they come: no type,
+-- or BLOB.
+-- set: none
+SELECT m.name, c.name, c.type
+  FROM (SELECT name FROM main.sqlite_schema
+         WHERE type = 'table' AND rootpage > 0
+           AND name NOT LIKE 'sqlite\_%' ESCAPE '\' AND name NOT GLOB 'steward_*'
+         ORDER BY name LIMIT 100) AS m,
+       pragma_table_info(m.name, 'main') AS c
+ WHERE c.type = ''
+    OR (upper(c.type) GLOB '*BLOB*' AND upper(c.type) NOT GLOB '*INT*'
+        AND upper(c.type) NOT GLOB '*CHAR*' AND upper(c.type) NOT GLOB '*TEXT*');
+
+-- name: health_captured
+-- Statements of this file that were captured.
+-- set: none
+SELECT query FROM perf_statements
+ WHERE db_path = (SELECT file FROM pragma_database_list WHERE name = 'main')
+   AND query NOT LIKE 'CREATE %' AND query NOT LIKE 'DROP %'
+   AND query NOT LIKE 'PRAGMA %' AND query NOT LIKE 'ALTER %'
+   AND query NOT LIKE 'EXPLAIN %'
+ ORDER BY calls DESC LIMIT 200;
+
+-- name: health_own_indexes
+-- The application's indexes that only make reading faster.
+-- set: none
+SELECT m.name, l.name
+  FROM main.sqlite_schema AS m, pragma_index_list(m.name, 'main') AS l
+ WHERE m.type = 'table' AND l.origin = 'c' AND l."unique" = 0
+   AND m.name NOT GLOB 'steward_*' AND l.name NOT GLOB 'steward_*';

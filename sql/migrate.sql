@@ -158,30 +158,31 @@ VALUES (?1, ?2, ?3, ?4, ?5, ?6)
 -- set: core
 DELETE FROM main.steward_sets WHERE set_name = ?1;
 
--- name: migrate_made_missing
--- The objects that the steps of a set made and that are gone.
+-- name: migrate_missing
+-- What steps made and is gone.  needed = 0: an index or trigger whose name is
+-- not ours, which may have been dropped on purpose.
 -- set: core
-SELECT group_concat(json_extract(j.value, '$.type') || ' ' ||
-                    json_extract(j.value, '$.name') || ' is missing', '; ')
+SELECT m.set_name, m.version, json_extract(j.value, '$.type') AS type,
+       json_extract(j.value, '$.name') AS name,
+       json_extract(j.value, '$.type') IN ('table', 'view')
+         OR json_extract(j.value, '$.name') GLOB 'steward_*' AS needed
   FROM main.steward_migrations AS m, json_each(m.made) AS j
- WHERE m.set_name = ?1
-   AND NOT EXISTS (SELECT 1 FROM main.sqlite_schema AS s
+ WHERE NOT EXISTS (SELECT 1 FROM main.sqlite_schema AS s
                     WHERE s.type = json_extract(j.value, '$.type')
                       AND s.name = json_extract(j.value, '$.name'));
 
--- name: migrate_damaged
--- Is a table or view gone that step ?2 (NULL: any step) of the set made, or
--- another object with a name of ours?  Other indexes and triggers may have been
--- dropped on purpose.
+-- name: migrate_made_missing
+-- What a set misses, as one text.
 -- set: core
-SELECT EXISTS (
-  SELECT 1 FROM main.steward_migrations AS m, json_each(m.made) AS j
-   WHERE m.set_name = ?1 AND m.version = coalesce(?2, m.version)
-     AND (json_extract(j.value, '$.type') IN ('table', 'view')
-       OR json_extract(j.value, '$.name') GLOB 'steward_*')
-     AND NOT EXISTS (SELECT 1 FROM main.sqlite_schema AS s
-                      WHERE s.type = json_extract(j.value, '$.type')
-                        AND s.name = json_extract(j.value, '$.name')));
+SELECT group_concat(type || ' ' || name || ' is missing', '; ')
+  FROM migrate_missing WHERE set_name = ?1;
+
+-- name: migrate_damaged
+-- Does the set miss anything that it needs of step ?2 (NULL: of any)?
+-- set: core
+SELECT EXISTS (SELECT 1 FROM migrate_missing
+                WHERE set_name = ?1 AND version = coalesce(?2, version)
+                  AND needed);
 
 -- name: migrate_maker
 -- The set whose step made the table ?1.

@@ -6,7 +6,9 @@
 ** All of them together read the schema and small tables only, so that they take
 ** milliseconds whatever the size of the file.
 */
-#include "steward_int.h"
+#include <string.h>
+
+#include "../ext/health_int.h"
 
 typedef struct Kind {
   const char *zSeverity; /* critical: data is at risk; warning; advice */
@@ -15,78 +17,149 @@ typedef struct Kind {
   const char *zSet; /* asked only where this is installed, or NULL */
   const char *zWhy;
   const char *zEffect; /* of the SQL, with its cost */
+  enum {
+    ARG_NONE,
+    ARG_NAME,       /* ?1 is the kind's name */
+    ARG_NOW,        /* ?1 is the clock, ms */
+    ARG_CHECKPOINT, /* ?1 is wal_autocheckpoint */
+    ARG_CHECK,      /* asked where the check of that name is not healthy */
+    ARG_NUMBERS,    /* ?1 is a list that C makes */
+    ARG_INDEXES
+  } eArg;
 } Kind;
 
 static const Kind aKind[] = {
     {"critical", "synchronous", SQL_doctor_synchronous, NULL,
      "after a power cut the last transactions, or the whole file, can be lost",
-     "commits reach the disk; each waits for it"},
+     "commits reach the disk; each waits for it", ARG_NONE},
+    {"critical", "integrity", SQL_doctor_pass, "maintenance",
+     "rows can be lost or wrong wherever the damaged pages are read",
+     "looks again; where rows are damaged, restore the last backup first "
+     "(vacuum_into() makes them), or save what can be read with .recover",
+     ARG_NAME},
+    {"critical", "indexes", SQL_doctor_pass, "maintenance",
+     "queries that use the index miss rows, or find rows that are gone",
+     "the index is made anew from its table, which nobody can write meanwhile; "
+     "then the file is read again",
+     ARG_NAME},
     {"critical", "migrations", SQL_doctor_migrations, "core",
      "functions that need what is missing fail",
-     "what is missing is made; milliseconds"},
+     "what is missing is made; milliseconds", ARG_NONE},
+    {"warning", "foreign_keys", SQL_doctor_pass, "maintenance",
+     "rows refer to rows that are not there",
+     "these rows are deleted: look at them first with PRAGMA foreign_key_check",
+     ARG_NAME},
+    {"warning", "storage_space", SQL_doctor_check, NULL,
+     "a full disk fails every write, and a vacuum needs room for a copy",
+     "space of the file is given back, where there is any; else the bound is "
+     "moved: make room on the disk first",
+     ARG_CHECK},
+    {"warning", "clock_back", SQL_doctor_clock_back, "core",
+     "what was written by the later clock expires late, and looks new for long",
+     "the times are taken back to now; set the clock first", ARG_NOW},
+    {"warning", "jobs", SQL_doctor_jobs, "jobs",
+     "work that was promised is not done",
+     "it is done again by the next worker", ARG_NOW},
+    {"warning", "pool", SQL_doctor_pool, NULL,
+     "callers wait for a connection, and can time out",
+     "the pool of this process may have twice as many", ARG_NONE},
+    {"warning", "transactions", SQL_doctor_check, NULL,
+     "what it began to read, or has locked, stays: the WAL grows, writers wait",
+     "looks again: end the transaction there first", ARG_CHECK},
+    {"warning", "checkpoint", SQL_doctor_check, NULL,
+     "the WAL grows and reads get slower as long as a reader stays on an old "
+     "snapshot",
+     "tries again: end the long reads first", ARG_CHECK},
+    {"warning", "wal_autocheckpoint", SQL_doctor_autocheckpoint, NULL,
+     "the WAL grows until somebody copies it",
+     "a commit that brings it to 1000 pages copies it", ARG_CHECKPOINT},
+    {"warning", "performance", SQL_doctor_check, "maintenance",
+     "something takes longer than it did: perf_regressions lists what",
+     "what is now counts as normal: look for the reason first", ARG_CHECK},
+    {"warning", "vacuum_failed", SQL_doctor_vacuum_failed, "maintenance",
+     "free space stays in the file",
+     "it is tried again; the file is locked "
+     "meanwhile",
+     ARG_NONE},
     {"warning", "clock", SQL_doctor_clock, "core",
      "nothing expires and no retention works while the clock stands",
-     "the clock runs again"},
+     "the clock runs again", ARG_NONE},
     {"warning", "expiry", SQL_doctor_expiry, "core",
      "rows that should have gone stay, or an application's INSERT can fail",
-     "the policy works again; a sweep writes for as long as rows are due"},
+     "the policy works again; a sweep writes for as long as rows are due",
+     ARG_NONE},
     {"warning", "deliveries", SQL_doctor_deliveries, "delivery",
      "the consumer does not get what it subscribed to: it is too slow, or its "
      "bound is too low (max_pending), or it is not running",
-     "the loss is accepted, and the consumer goes on from here"},
+     "the loss is accepted, and the consumer goes on from here", ARG_NONE},
     {"warning", "busy_timeout", SQL_doctor_busy_timeout, NULL,
      "while another connection writes, every write here fails at once with "
      "'database is locked'",
-     "writes wait for up to 5 s"},
+     "writes wait for up to 5 s", ARG_NONE},
     {"warning", "foreign_keys_off", SQL_doctor_foreign_keys_off, NULL,
      "rows can refer to rows that are not there",
      "later writes are checked; PRAGMA foreign_key_check lists what is wrong "
-     "already"},
+     "already",
+     ARG_NONE},
     {"warning", "wal", SQL_doctor_wal, NULL,
      "reads get slower with its length, and the disk fills",
-     "it is copied into the file and cut; writers wait meanwhile"},
+     "it is copied into the file and cut; writers wait meanwhile", ARG_NONE},
     {"warning", "vacuum_orphans", SQL_doctor_vacuum_orphans, "maintenance",
-     "the log says that it still runs", "the entry is closed"},
+     "the log says that it still runs", "the entry is closed", ARG_NONE},
     {"advice", "journal_mode", SQL_doctor_journal_mode, NULL,
      "readers and writers keep each other waiting, and a commit takes two "
      "syncs",
-     "readers and one writer work side by side; kept in the file"},
+     "readers and one writer work side by side; kept in the file", ARG_NONE},
     {"advice", "free_space", SQL_doctor_free_space, NULL,
      "the file is larger, and backups take longer, than need be",
-     "the space goes back to the file system; a full vacuum locks the file"},
+     "the space goes back to the file system; a full vacuum locks the file",
+     ARG_NONE},
+    {"advice", "fragmentation", SQL_doctor_check, "maintenance",
+     "the file is larger, and scans read more pages, than need be",
+     "the file is written anew, and locked meanwhile", ARG_CHECK},
+    {"advice", "keyless", SQL_doctor_keyless, NULL,
+     "nothing says which row is meant: a VACUUM may number them anew, and "
+     "streams and merges need a key",
+     "the table gets a key column; every row is written once", ARG_NONE},
+    {"advice", "text_numbers", SQL_doctor_text_numbers, NULL,
+     "'10' comes before '9' and is not equal to 10",
+     "the values become numbers; every row is written once", ARG_NUMBERS},
+    {"advice", "unused_index", SQL_doctor_unused_index, NULL,
+     "every write keeps it up to date for nothing, if what was captured is all "
+     "there is",
+     "writes get cheaper and the file smaller", ARG_INDEXES},
+    {"advice", "statistics_old", SQL_doctor_check, NULL,
+     "the planner decides by what the tables were",
+     "it knows what they are; reads about 400 rows of each index", ARG_CHECK},
     {"advice", "foreign_key_index", SQL_doctor_foreign_key_index, NULL,
      "each DELETE or key change in the table referred to scans this one",
-     "it becomes a look-up; building it reads the table once"},
+     "it becomes a look-up; building it reads the table once", ARG_NONE},
     {"advice", "duplicate_index", SQL_doctor_duplicate_index, NULL,
      "every write keeps it up to date, and no query needs it",
-     "writes get cheaper and the file smaller"},
+     "writes get cheaper and the file smaller", ARG_NONE},
     {"advice", "statistics", SQL_doctor_statistics, NULL,
      "the planner guesses which index is best",
-     "it knows; reads about 400 rows of each index"},
+     "it knows; reads about 400 rows of each index", ARG_NONE},
 };
 
 /* steward_doctor(severity TEXT, finding TEXT, what TEXT, why TEXT,
 **   evidence TEXT, sql TEXT, effect TEXT)                            table
 ** What is wrong with this database and this connection, the worst first; empty
 ** when all is well.  severity is critical (data is at risk), warning or advice;
-** finding is the kind: synchronous, migrations, clock, expiry, deliveries,
-** busy_timeout, foreign_keys_off, wal, vacuum_orphans, journal_mode,
-** free_space,
-** foreign_key_index, duplicate_index, statistics.  evidence is JSON; sql, run
-** on
-** this connection, makes the row go away; effect says what it does and costs.
-** Reads the schema and small tables only.
+** finding is the kind.  evidence is JSON; sql, run on this connection, makes
+** the row go away; effect says what it does and costs.
+** Of your data it knows what health_run() has read; itself it reads the schema,
+** small tables, and 20 rows of each of 100 tables, so that it takes
+** milliseconds at any size.
 ** Source: seed 001, health monitoring.
-** Example: CREATE TABLE t(a, b);
-**   CREATE INDEX t_a ON t(a);
-**   CREATE INDEX t_ab ON t(a, b);
+** Example: CREATE TABLE t(a INTEGER PRIMARY KEY, b, c);
+**   CREATE INDEX t_b ON t(b);
+**   CREATE INDEX t_bc ON t(b, c);
 **   SELECT severity, sql FROM steward_doctor WHERE finding='duplicate_index';
-**   -- advice|DROP INDEX "t_a"
+**   -- advice|DROP INDEX "t_b"
 */
-static void kind_rows(StewardCall *c, StewardRows *r, const Kind *k) {
-  sqlite3_stmt *pRow;
-  if (k->zSet && !steward_installed(c, k->zSet)) return;
-  pRow = steward_query(c, k->eSql, "");
+static void take_rows(StewardCall *c, StewardRows *r, const Kind *k,
+                      sqlite3_stmt *pRow) {
   while (steward_next(c, pRow)) {
     steward_row(c, r, "ttvtvvt", k->zSeverity, k->zName,
                 sqlite3_column_value(pRow, 0), k->zWhy,
@@ -96,14 +169,59 @@ static void kind_rows(StewardCall *c, StewardRows *r, const Kind *k) {
   steward_give(c, k->eSql, pRow);
 }
 
+/* A check of health that is not healthy. */
+static void check_rows(StewardCall *c, StewardRows *r, const Kind *k,
+                       HealthLook *l) {
+  HealthCheck check;
+  const char *zType =
+      strcmp(k->zName, "statistics_old") ? k->zName : "statistics";
+  health_look_check(c, l, zType, &check);
+  if (c->rc == SQLITE_OK && (strcmp(check.zStatus, "warning") == 0 ||
+                             strcmp(check.zStatus, "critical") == 0)) {
+    take_rows(
+        c, r, k,
+        steward_query(c, k->eSql, "tdt", zType, check.rValue, check.zDetails));
+  }
+  sqlite3_free(check.zDetails);
+}
+
+static void kind_rows(StewardCall *c, StewardRows *r, const Kind *k,
+                      HealthLook *l) {
+  char *zList = NULL;
+  if (k->zSet && !steward_installed(c, k->zSet)) return;
+  switch (k->eArg) {
+  case ARG_NONE: take_rows(c, r, k, steward_query(c, k->eSql, "")); break;
+  case ARG_NAME:
+    take_rows(c, r, k, steward_query(c, k->eSql, "t", k->zName));
+    break;
+  case ARG_NOW:
+    if (c->p->clock.bPinned && strcmp(k->zName, "clock_back") == 0) break;
+    take_rows(c, r, k, steward_query(c, k->eSql, "l", steward_now(c->p)));
+    break;
+  case ARG_CHECKPOINT:
+    take_rows(
+        c, r, k,
+        steward_query(c, k->eSql, "l",
+                      steward_exec_int(c, 0, "PRAGMA wal_autocheckpoint")));
+    break;
+  case ARG_CHECK: check_rows(c, r, k, l); break;
+  case ARG_NUMBERS: zList = health_text_numbers(c); break;
+  case ARG_INDEXES: zList = health_unused_indexes(c); break;
+  }
+  if (zList) take_rows(c, r, k, steward_query(c, k->eSql, "t", zList));
+  sqlite3_free(zList);
+}
+
 /* Where something of ours is missing, which is a finding itself, some questions
 ** cannot be asked: they wait until it is mended. */
 static void doctor_rows(StewardCall *c, StewardRows *r, int nArg,
                         sqlite3_value **apArg) {
   int i, bMissing = 0;
+  HealthLook l;
+  health_look_open(c, &l);
   for (i = 0; i < ArraySize(aKind) && c->rc == SQLITE_OK; i++) {
     int nBefore = steward_row_count(r);
-    kind_rows(c, r, &aKind[i]);
+    kind_rows(c, r, &aKind[i], &l);
     if (aKind[i].eSql == SQL_doctor_migrations) {
       bMissing = steward_row_count(r) > nBefore;
     } else if (bMissing && c->rc == SQLITE_ERROR) {
@@ -112,6 +230,7 @@ static void doctor_rows(StewardCall *c, StewardRows *r, int nArg,
       c->rc = SQLITE_OK;
     }
   }
+  health_look_free(&l);
 }
 
 static const StewardTable aTable[] = {

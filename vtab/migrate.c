@@ -140,7 +140,25 @@ static void contract_rows(StewardCall *c, StewardRows *r, int nArg,
   }
 }
 
+/* migrate_missing(set_name TEXT, version INTEGER, type TEXT, name TEXT,
+**   needed INTEGER)     table
+** What the steps of installed sets made and somebody has dropped since.  needed
+** = 0 for an index or trigger that the library works without; migrate_up()
+** makes the others again.
+** Set: core
+** Source: seed 001, "Migration Safety".
+** Example: SELECT count(*) FROM migrate_missing; -- 0
+**   DROP TABLE steward_performance_rollups;
+**   SELECT set_name, type, name, needed FROM migrate_missing;
+**   -- maintenance|table|steward_performance_rollups|1
+*/
 static const StewardTable aTable[] = {
+    {.zName = "migrate_missing",
+     .zColumns = "set_name TEXT, version INTEGER, type TEXT, name TEXT,"
+                 " needed INTEGER",
+     .eSql = SQL_migrate_missing,
+     .zSet = "core",
+     .bEmpty = 1},
     {.zName = "migrate_status",
      .zColumns = "set_name TEXT, version INTEGER, name TEXT, description TEXT,"
                  " author TEXT, created TEXT, state TEXT, applied_at INTEGER,"

@@ -16,7 +16,7 @@
 #include "steward_int.h"
 
 /* Why there can be none here. */
-static void check_private(StewardCall *c, int bWrite) {
+static void check_private(StewardCall *c, StewardPrivate eFor) {
   const char *zFile = sqlite3_db_filename(c->db, "main");
   if (c->rc) return;
   if (zFile == NULL || zFile[0] == 0) {
@@ -25,15 +25,17 @@ static void check_private(StewardCall *c, int bWrite) {
   } else if (steward_on_dqlite(c->p)) {
     steward_fail(c, STEWARD_UNSUPPORTED,
                  "it changes the file behind dqlite's back: run it on a copy");
-  } else if (!sqlite3_get_autocommit(c->db) ||
-             sqlite3_txn_state(c->db, "main") != SQLITE_TXN_NONE) {
+  } else if (eFor != STEWARD_PRIVATE_LOOK &&
+             (!sqlite3_get_autocommit(c->db) ||
+              sqlite3_txn_state(c->db, "main") != SQLITE_TXN_NONE)) {
     steward_fail(c, STEWARD_UNSUPPORTED,
                  "it works beside this connection, which must not hold a "
                  "transaction: call it by SELECT %s(...) on its own, outside "
                  "of BEGIN",
                  c->zFunc);
-  } else if (bWrite && (sqlite3_db_readonly(c->db, "main") == 1 ||
-                        sqlite3_uri_boolean(zFile, "immutable", 0))) {
+  } else if (eFor == STEWARD_PRIVATE_WRITE &&
+             (sqlite3_db_readonly(c->db, "main") == 1 ||
+              sqlite3_uri_boolean(zFile, "immutable", 0))) {
     steward_fail(c, STEWARD_READ_ONLY,
                  "the database is open read-only: open it for writing");
   }
@@ -77,16 +79,18 @@ int steward_pass_interrupt(void *pCall) {
   return bStop;
 }
 
-/* Open it; NULL when the call has failed.  The caller closes it. */
-sqlite3 *steward_private_open(StewardCall *c, int bWrite) {
+/* Open it; NULL when the call has failed.  The caller closes it.  One that only
+** looks, and waits for nothing, may be opened in any transaction. */
+sqlite3 *steward_private_open(StewardCall *c, StewardPrivate eFor) {
   sqlite3 *pPrivate = NULL;
   sqlite3_vfs *pVfs = NULL;
   int rc;
-  check_private(c, bWrite);
+  check_private(c, eFor);
   if (c->rc) return NULL;
   sqlite3_file_control(c->db, "main", SQLITE_FCNTL_VFS_POINTER, &pVfs);
   rc = steward_connect(sqlite3_db_filename(c->db, "main"),
-                       (bWrite ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY) |
+                       (eFor == STEWARD_PRIVATE_WRITE ? SQLITE_OPEN_READWRITE
+                                                      : SQLITE_OPEN_READONLY) |
                            SQLITE_OPEN_NOMUTEX,
                        pVfs ? pVfs->zName : NULL, &pPrivate);
   if (rc) {

@@ -1,0 +1,45 @@
+/*
+** vacuum_int.h - what the files of vacuum share: runs and their log
+** (vacuum.c), the policy (vacuum_auto.c), who is at it (vacuum_progress.c).
+*/
+#ifndef VACUUM_INT_H
+#define VACUUM_INT_H
+
+#include "steward_int.h"
+
+typedef struct VacuumRun {
+  i64 iId; /* in the log; 0: it is not installed */
+  i64 nPage;
+  i64 nFree;
+  i64 iStart; /* us */
+} VacuumRun;
+
+void vacuum_check_alone(StewardCall *c);
+void vacuum_run_begin(StewardCall *c, VacuumRun *pRun, const char *zType,
+                      const char *zCommand);
+i64 vacuum_run_end(StewardCall *c, const VacuumRun *pRun);
+i64 vacuum_free_pages(StewardCall *c, i64 nWanted, i64 iDeadline /* us */);
+i64 vacuum_beside(StewardCall *c, const char *zPragma, const char *zType,
+                  const char *zCommand, i64 iDeadline /* us; 0: none */);
+
+/* What there is to gain for a schema, and what it costs: vacuum_auto.c. */
+typedef struct VacuumPlan {
+  i64 nPage, nFree, nSize, eAuto;
+  i64 nUnused;       /* bytes in pages, as counted last; -1: not counted */
+  i64 nLoose;        /* of these in b-trees of 64 pages and more */
+  i64 iMeasured;     /* when, Unix ms; 0: never */
+  double rGaps;      /* share of leaves that lie behind a gap */
+  const char *zVerb; /* "nothing", "incremental" or "full" */
+  i64 nGain;         /* bytes */
+  i64 iTime;         /* ms, about */
+  i64 nDisk;         /* bytes needed meanwhile */
+} VacuumPlan;
+void vacuum_plan(StewardCall *c, const char *zSchema, VacuumPlan *p /* OUT */);
+
+/* vacuum_progress.c */
+int vacuum_progress_begin(StewardCall *c, sqlite3 *pPrivate,
+                          const char *zCommand, i64 nPage, i64 iDeadline);
+void vacuum_progress_end(int iSlot);
+int vacuum_cancelled(int iSlot);
+
+#endif
