@@ -8,6 +8,7 @@
 **   perf_stat.c     percentiles and histograms of columns
 **   perf_history.c  metrics by the hour and by the day, baselines
 **   perf_export.c   everything that is counted, for other tools
+**   perf_page.c     pieces of a page: words, numbers, pictures, tables
 **   perf_report.c   the state of the database as a page
 **   perf.c          values that the caller records, batches of counters
 */
@@ -137,6 +138,19 @@ int perf_history_roll(StewardCall *c, i64 nMax);
 ** Interface to code in perf.c
 */
 int perf_counter_at(StewardCall *c, int i, StewardCounter *pOut /* OUT */);
+
+/*************************************************************************
+** Interface to code in perf_page.c
+*/
+void perf_page_style(sqlite3_str *p);
+void perf_page_text(sqlite3_str *p, const char *z);
+void perf_page_number(sqlite3_str *p, double r, int bBytes);
+void perf_page_duration(sqlite3_str *p, double rMs);
+void perf_page_bar(sqlite3_str *p, double rShare);
+void perf_page_line(sqlite3_str *p, const double *a, int n, int nWidth,
+                    const char *zLabel);
+void perf_page_histogram(sqlite3_str *p, const PerfStats *s);
+int perf_page_table(StewardCall *c, sqlite3_str *p, enum StewardSqlId id);
 
 /*************************************************************************
 ** Interface to code in perf_export.c

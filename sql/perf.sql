@@ -338,23 +338,31 @@ SELECT 'streaming_tables', NULL, NULL, count(*) FROM main.steward_streams;
 -- name: perf_attention
 -- set: none
 -- What a person should see first: how bad (2 critical, 1 warning), what, the
--- evidence, the way out.
+-- evidence, the way out. What the doctor says of this connection's own pragmas
+-- is not about the database.
 SELECT CASE status WHEN 'critical' THEN 2 ELSE 1 END AS severity,
-       'Health: ' || replace(check_type, '_', ' ') AS what,
-       json_remove(details, '$.sql') AS evidence, coalesce(details ->> '$.sql', '') AS way
+       'Health: ' || replace(check_type, '_', ' ') || ' is ' || status AS what,
+       json_remove(details, '$.sql') AS evidence,
+       coalesce(details ->> '$.sql', '') AS way
   FROM health_checks WHERE status <> 'healthy'
+UNION ALL
+SELECT CASE severity WHEN 'critical' THEN 2 ELSE 1 END, what, why, sql
+  FROM steward_doctor
+ WHERE severity IN ('critical', 'warning')
+   AND finding NOT IN ('busy_timeout', 'foreign_keys_off', 'expiry',
+                       'deliveries', 'free_space')
 UNION ALL
 SELECT 1, 'Free space in ' || schema_name,
        printf('%.1f MiB hold nothing, %.0f %% of the file',
               reclaimable_bytes / 1048576.0, 100 * free_ratio), recommended
   FROM vacuum_status WHERE recommended <> 'nothing'
 UNION ALL
-SELECT 1, 'Statement scans whole tables', fullscan_steps || ' steps in ' || calls
-       || ' runs: ' || substr(query, 1, 200),
+SELECT 1, 'A statement scans whole tables', printf('%,d', fullscan_steps)
+       || ' steps in ' || calls || ' runs: ' || substr(query, 1, 200),
        'SELECT * FROM perf_plan(...) of this statement, then an index'
   FROM perf_statements WHERE fullscan_steps > 1000000 AND mean_exec_time > 10
 UNION ALL
-SELECT 1, 'Statement was refused a lock', busy || ' of ' || calls || ' runs: '
+SELECT 1, 'A statement was refused a lock', busy || ' of ' || calls || ' runs: '
        || substr(query, 1, 200), 'a longer busy timeout, shorter transactions'
   FROM perf_statements WHERE busy > 0
  ORDER BY 1 DESC, 2, 3 LIMIT 50;
@@ -362,80 +370,170 @@ SELECT 1, 'Statement was refused a lock', busy || ' of ' || calls || ' runs: '
 -- name: perf_attention_core
 -- set: core
 -- The same of expiry.
-SELECT 1, 'Expiry of ' || table_name, pending || ' rows expired, still there',
+SELECT 1, 'Expiry of ' || table_name || ' waits', pending
+       || ' rows expired and are still there',
        printf('SELECT ttl_sweep(%Q)', table_name)
-  FROM ttl_status WHERE pending > 1000
+  FROM ttl_status WHERE pending >= 1000
 UNION ALL
-SELECT 2, 'Expiry of ' || table_name, hazard, 'see ttl_status.hazard'
+SELECT 2, 'Expiry of ' || table_name || ' is in danger', hazard,
+       'see ttl_status.hazard'
   FROM ttl_status WHERE coalesce(hazard, '') <> ''
+UNION ALL
+SELECT 1, 'Expiry of ' || table_name || ' failed', error,
+       printf('SELECT ttl_sweep(%Q)', table_name)
+  FROM ttl_status WHERE coalesce(error, '') <> ''
  ORDER BY 1 DESC, 2 LIMIT 50;
 
 -- name: perf_attention_delivery
 -- set: delivery
 -- The same of consumers.
-SELECT 2, 'Consumer ' || consumer, sum(dropped_pending)
+SELECT 2, 'Consumer ' || consumer || ' loses messages', sum(dropped_pending)
        || ' messages were dropped before it had them',
        'a faster consumer, or a larger max_pending'
   FROM delivery_status GROUP BY consumer HAVING sum(dropped_pending) > 0
  ORDER BY sum(dropped_pending) DESC LIMIT 20;
 
+-- name: perf_attention_jobs
+-- set: jobs
+-- The same of jobs. ?1: now. A job is late after a minute.
+SELECT 2, 'Jobs are late', printf('the one due longest, in queue %s, waits for '
+       || '%d minutes', platform, (?1 - scheduled_at) / 60000),
+       'more workers, or SELECT job_resume(queue) where it is paused'
+  FROM (SELECT platform, scheduled_at FROM main.assistly_queue_jobs
+               INDEXED BY idx_queue_due
+         WHERE status IN ('scheduled', 'retrying')
+         ORDER BY scheduled_at LIMIT 1)
+ WHERE ?1 - scheduled_at > 60000
+UNION ALL
+SELECT 1, 'Jobs have died', printf('%d of the newest 100,000; the last: %s',
+       count(*), max(error)), 'SELECT job_replay(queue), once the cause is gone'
+  FROM (SELECT status, dead_letter_reason AS error
+          FROM main.assistly_queue_jobs ORDER BY id DESC LIMIT 100000)
+ WHERE status = 'dead_letter' HAVING count(*) > 0
+UNION ALL
+SELECT 1, 'Queue ' || queue || ' is paused', 'since '
+       || datetime(paused_at / 1000, 'unixepoch'),
+       printf('SELECT job_resume(%Q)', queue)
+  FROM main.steward_job_queues WHERE paused_at IS NOT NULL LIMIT 50;
+
+-- name: perf_attention_maintenance
+-- set: maintenance
+-- The same of what got worse, and of the last vacuum.
+SELECT 1, iif(query IS NULL, 'Metric ' || metric_name, 'A statement')
+       || ' is worse than it was', printf('%.3g %s, and %.3g when all was well%s',
+       current_avg, unit, baseline_avg,
+       iif(query IS NULL, '', ': ' || substr(query, 1, 200))),
+       'SELECT * FROM perf_regressions; or perf_baseline(), if this is normal'
+  FROM perf_regressions
+ WHERE EXISTS (SELECT 1 FROM main.steward_performance_baselines)
+UNION ALL
+SELECT 1, 'The last vacuum failed', coalesce(error_message, vacuum_type),
+       'SELECT recommended FROM vacuum_status'
+  FROM (SELECT * FROM main.steward_vacuum_log ORDER BY id DESC LIMIT 1)
+ WHERE status = 'failed' LIMIT 20;
+
+-- name: perf_attention_streaming
+-- set: streaming
+-- The same of streams. ?1: now.
+SELECT 1, 'Streaming: ' || operation_type || ' failed', count(*)
+       || ' times in the last hour: ' || max(error_message),
+       'SELECT * FROM streaming_performance_log WHERE error_message NOT NULL'
+  FROM main.streaming_performance_log
+ WHERE operation_type IN ('snapshot', 'delta', 'query', 'update')
+   AND timestamp > ?1 / 1000 - 3600 AND error_message IS NOT NULL
+ GROUP BY operation_type;
+
 -- name: perf_report_storage
 -- set: none
--- Databases of the connection.
-SELECT schema_name AS "Database", round(pages * page_size / 1048576.0, 1) AS "MiB",
-       pages AS "Pages", free_pages AS "Free pages",
-       round(wal_bytes / 1048576.0, 1) AS "WAL MiB", auto_vacuum AS "Auto vacuum",
-       recommended AS "Recommended"
+-- Databases of the connection. What stands behind the | of a heading, here and
+-- below, says how a column is shown: see ext/perf_page.c.
+SELECT schema_name AS "Database", pages * page_size AS "Size|bytes",
+       pages AS "Pages|n", free_ratio AS "Free|share",
+       reclaimable_bytes AS "Reclaimable|bytes", wal_bytes AS "WAL|bytes",
+       auto_vacuum AS "Auto vacuum", recommended AS "Recommended"
   FROM vacuum_status;
 
 -- name: perf_report_delivery
 -- set: delivery
 -- Consumers, the one with most waiting first. ?1: now.
-SELECT consumer AS "Consumer", topic AS "Topic", pending AS "Waiting",
-       round((?1 - oldest_at) / 1000.0, 1) AS "Oldest, s",
-       dropped_pending + dropped_total AS "Lost", policy AS "Policy"
+SELECT consumer AS "Consumer", topic AS "Topic", pending AS "Waiting|n",
+       iif(pending > 0, ?1 - oldest_at, NULL) AS "Oldest waits|ms",
+       dropped_pending + dropped_total AS "Lost|bad",
+       ?1 - seen_at AS "Last seen|ago", policy AS "Policy"
   FROM delivery_status ORDER BY pending DESC, consumer LIMIT 20;
 
 -- name: perf_report_jobs
 -- set: jobs
--- Jobs by state.
-SELECT status AS "State", count(*) AS "Jobs", max(retries) AS "Most retries"
-  FROM main.assistly_queue_jobs GROUP BY status ORDER BY 2 DESC;
+-- Jobs by state, of the newest 100,000.
+SELECT status AS "State|state", count(*) AS "Jobs|n",
+       max(retries) AS "Most retries|n"
+  FROM (SELECT status, retries FROM main.assistly_queue_jobs
+         ORDER BY id DESC LIMIT 100000) GROUP BY status ORDER BY 2 DESC;
+
+-- name: perf_report_job_errors
+-- set: jobs
+-- What jobs failed of. ?1: now.
+SELECT platform AS "Queue", last_error AS "Error", count(*) AS "Jobs|n",
+       ?1 - max(updated_at) AS "Last|ago"
+  FROM (SELECT platform, last_error, updated_at FROM main.assistly_queue_jobs
+         ORDER BY id DESC LIMIT 100000)
+ WHERE last_error IS NOT NULL
+ GROUP BY platform, last_error ORDER BY 3 DESC LIMIT 8;
 
 -- name: perf_report_expiry
 -- set: core
--- Tables whose rows expire.
-SELECT table_name AS "Table", pending AS "Expired, still there",
-       deletes_total AS "Deleted", datetime(sweep_at / 1000, 'unixepoch')
-         AS "Last sweep", hazard AS "Hazard"
-  FROM ttl_status LIMIT 50;
+-- Tables whose rows expire. ?1: now.
+SELECT table_name AS "Table", pending AS "Waiting|n",
+       deletes_total AS "Deleted|n", ?1 - sweep_at AS "Last sweep|ago",
+       sweep_ms AS "It took|ms", errors_total AS "Failed|bad"
+  FROM ttl_status ORDER BY pending DESC, table_name LIMIT 50;
 
 -- name: perf_report_vacuum
--- The last runs.
-SELECT started_ts AS "Started", vacuum_type AS "Type", status AS "Status",
-       pages_freed AS "Pages freed", duration_ms AS "ms", error_message AS "Error"
+-- The last runs. ?1: now.
+SELECT ?1 - unixepoch(started_ts) * 1000 AS "Started|ago",
+       vacuum_type AS "Type", status AS "Status|state",
+       bytes_freed AS "Freed|bytes", duration_ms AS "It took|ms",
+       error_message AS "Error"
   FROM main.steward_vacuum_log ORDER BY id DESC LIMIT 10;
 
 -- name: perf_report_streaming
 -- set: streaming
 -- The last day, by operation. ?1: now.
-SELECT operation_type AS "Operation", count(*) AS "Runs",
-       sum(record_count) AS "Rows", round(avg(duration_ms), 1) AS "Mean ms",
-       max(duration_ms) AS "Most ms", sum(error_message IS NOT NULL) AS "Errors"
+SELECT operation_type AS "Operation", count(*) AS "Runs|n",
+       sum(record_count) AS "Rows|n", avg(duration_ms) AS "Mean|ms",
+       max(duration_ms) AS "Longest|ms",
+       sum(error_message IS NOT NULL) AS "Failed|bad"
   FROM main.streaming_performance_log
  WHERE operation_type IN ('snapshot', 'delta', 'query', 'update')
    AND timestamp > ?1 / 1000 - 86400
  GROUP BY operation_type;
 
+-- name: perf_report_spark
+-- The last sixty values of a metric, the newest first.
+SELECT metric_value FROM main.steward_performance_metrics
+       INDEXED BY idx_performance_metrics_name_ts
+ WHERE metric_name = ?1 ORDER BY recorded_ts DESC LIMIT 60;
+
 -- name: perf_report_trends
--- Means by the hour from ?1 (Unix seconds), of the metrics that vary most.
-SELECT metric_name, unit, value_sum / value_count
-  FROM main.steward_performance_rollups
- WHERE resolution = 3600 AND bucket_at >= ?1 AND metric_name IN (
-   SELECT metric_name FROM main.steward_performance_rollups
-    WHERE resolution = 3600 AND bucket_at >= ?1
-    GROUP BY metric_name HAVING count(*) > 1
-    ORDER BY max(value_max) - min(value_min) = 0,
-             (max(value_max) - min(value_min)) / (abs(avg(p50)) + 1e-9) DESC,
-             metric_name LIMIT 24)
- ORDER BY metric_name, bucket_at;
+-- Means by the hour from ?1 (Unix seconds), of the metrics that vary most, with
+-- what thirty days came to. Totals since a process began tell no trend, and
+-- statements have a table of their own.
+WITH far AS MATERIALIZED (
+  SELECT metric_name, avg, min, max, trend FROM perf_summary('30d')),
+hours AS MATERIALIZED (
+  SELECT metric_name, unit, bucket_at, value_sum / value_count AS mean,
+         value_min, value_max, p50
+    FROM main.steward_performance_rollups
+   WHERE resolution = 3600 AND bucket_at >= ?1
+     AND metric_name NOT LIKE 'statement\_ms:%' ESCAPE '\'
+     AND metric_name NOT LIKE '%\_total' ESCAPE '\'),
+chosen AS MATERIALIZED (
+  SELECT metric_name FROM hours
+   GROUP BY metric_name HAVING count(*) > 1
+   ORDER BY max(value_max) - min(value_min) = 0,
+            (max(value_max) - min(value_min)) / (abs(avg(p50)) + 1e-9) DESC,
+            metric_name LIMIT 24)
+SELECT h.metric_name, h.unit, h.mean, f.avg, f.min, f.max, f.trend
+  FROM chosen AS k JOIN hours AS h USING (metric_name)
+       LEFT JOIN far AS f USING (metric_name)
+ ORDER BY h.metric_name, h.bucket_at;
