@@ -110,6 +110,7 @@ check: need-check $(CHECKS) ## gcc, clang, cppcheck, format, symbols, SQL
 .PHONY: fuzz
 fuzz: $(SO) c-tests ## random values into every function (SECONDS=60)
 	$(O)/tests/fuzz $(SO) $(SECONDS)
+	$(O)/tests/perf_text $(SO) $(SECONDS)
 
 SANITIZE = -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined \
            -fno-sanitize-recover=undefined
@@ -124,9 +125,11 @@ asan: need-asan $(GEN) ## the tests under ASan and UBSan, stock sqlite3
 
 .PHONY: tsan
 tsan: need-asan $(GEN) ## the C tests of threads under TSan
-	$(RUN) O=build/tsan CC=gcc CFLAGS='-O1 -g -fsanitize=thread' \
-	  build/tsan/steward.so build/tsan/tests/keeper
+	$(RUN) O=build/tsan CC=gcc \
+	  CFLAGS='-O1 -g -fno-omit-frame-pointer -fsanitize=thread' \
+	  build/tsan/steward.so build/tsan/tests/keeper build/tsan/tests/perf
 	TSAN_OPTIONS=die_after_fork=0 build/tsan/tests/keeper build/tsan/steward.so
+	TSAN_OPTIONS=halt_on_error=1 build/tsan/tests/perf build/tsan/steward.so
 
 .PHONY: valgrind
 valgrind: need-valgrind $(SO) c-tests ## the C tests under valgrind

@@ -17,7 +17,6 @@
 ** A text that is no SQL has a normal form as well: every byte is taken for
 ** something.  The fingerprint is XXH64 of the normal form.
 */
-#include <ctype.h>
 #include <string.h>
 
 #define XXH_INLINE_ALL
@@ -208,8 +207,18 @@ typedef struct Normal {
 /*************************************************************************
 ** Tokens
 */
+/* Of these bytes alone, whatever the host's locale. */
+static int is_digit(unsigned char ch) {
+  return ch >= '0' && ch <= '9';
+}
+
+static int is_blank(unsigned char ch) {
+  return ch == ' ' || (ch >= '\t' && ch <= '\r');
+}
+
 static int is_id(unsigned char ch) {
-  return isalnum(ch) || ch == '_' || ch == '$' || ch >= 0x80;
+  return is_digit(ch) || (ch >= 'a' && ch <= 'z') || (ch >= 'A' && ch <= 'Z') ||
+         ch == '_' || ch == '$' || ch >= 0x80;
 }
 
 /* Behind the quote that closes z[0]; the end when none does. */
@@ -231,13 +240,13 @@ static i64 quoted(const unsigned char *z, i64 n, unsigned char cEnd) {
 static i64 blank(const unsigned char *z, i64 n) {
   i64 i = 0;
   for (;;) {
-    while (i < n && (isspace(z[i]) || z[i] == 0)) i++;
+    while (i < n && (is_blank(z[i]) || z[i] == 0)) i++;
     if (i + 1 < n && z[i] == '-' && z[i + 1] == '-') {
       while (i < n && z[i] != '\n') i++;
     } else if (i + 1 < n && z[i] == '/' && z[i + 1] == '*') {
-      i += 2;
+      i += 3; /* the star of what opens it closes nothing */
       while (i < n && !(z[i] == '/' && z[i - 1] == '*')) i++;
-      if (i < n) i++;
+      i = i < n ? i + 1 : n;
     } else {
       return i;
     }
@@ -261,7 +270,7 @@ static i64 parameter(const unsigned char *z, i64 n) {
   i64 i = 1;
   while (i < n && (is_id(z[i]) || (z[0] == '$' && z[i] == ':'))) i++;
   if (z[0] == '$' && i < n && z[i] == '(') {
-    while (i < n && z[i] != ')' && !isspace(z[i])) i++;
+    while (i < n && z[i] != ')' && !is_blank(z[i])) i++;
     if (i < n && z[i] == ')') i++;
   }
   return i;
@@ -306,7 +315,7 @@ static void next_token(const unsigned char *z, i64 n, Token *t) {
   if (ch == '\'' || ((ch == 'x' || ch == 'X') && n > 1 && z[1] == '\'')) {
     t->eType = T_LITERAL;
     t->n = ch == '\'' ? quoted(z, n, '\'') : 1 + quoted(z + 1, n - 1, '\'');
-  } else if (isdigit(ch) || (ch == '.' && n > 1 && isdigit(z[1]))) {
+  } else if (is_digit(ch) || (ch == '.' && n > 1 && is_digit(z[1]))) {
     t->eType = T_NUMBER;
     t->n = number(z, n);
   } else if (ch == '?' ||
