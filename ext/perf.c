@@ -59,6 +59,22 @@ static void perf_record(sqlite3_context *ctx, int argc, sqlite3_value **argv) {
 
 enum { STORE_COUNTERS = 7 };
 
+/* Of the pool that this connection's file has in this process. */
+static int pool_counter(StewardCall *c, StewardCounter *pOut) {
+  static const StewardCounter counter = {
+      "pool_utilisation_ratio", 0, 0, "ratio",
+      "share of the connections of this file's pool that is in use"};
+  sqlite3_stmt *pRow =
+      steward_query(c, SQL_perf_pool_utilisation, "t", steward_db_file(c->p));
+  *pOut = counter;
+  if (steward_next(c, pRow)) {
+    pOut->bKnown = 1;
+    pOut->rValue = sqlite3_column_double(pRow, 0);
+  }
+  steward_give(c, SQL_perf_pool_utilisation, pRow);
+  return c->rc == SQLITE_OK;
+}
+
 /* What was captured in this process, as counters. */
 static int store_counter(int i, StewardCounter *pOut) {
   static const StewardCounter aCounter[STORE_COUNTERS] = {
@@ -95,7 +111,8 @@ int perf_counter_at(StewardCall *c, int i, StewardCounter *pOut /* OUT */) {
   if (c->rc) return 0;
   if (i < n) return steward_counter_at(c, i, pOut);
   if (i < n + STORE_COUNTERS) return store_counter(i - n, pOut);
-  return perf_io_counter_at(c, i - n - STORE_COUNTERS, pOut);
+  if (i == n + STORE_COUNTERS) return pool_counter(c, pOut);
+  return perf_io_counter_at(c, i - n - STORE_COUNTERS - 1, pOut);
 }
 
 /* What perf_capture() stores: a JSON array of [name, value, unit, context]. */

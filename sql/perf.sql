@@ -172,6 +172,31 @@ UNION ALL
 SELECT 'database_reclaimable_bytes', 'schema', schema_name, reclaimable_bytes
   FROM vacuum_status;
 
+-- name: perf_series_pool
+-- Series of the pools of this process.
+WITH one AS MATERIALIZED (SELECT * FROM pool_status LIMIT 100)
+SELECT 'pool_connections', 'db', path, open FROM one
+UNION ALL
+SELECT 'pool_in_use_connections', 'db', path, in_use FROM one
+UNION ALL
+SELECT 'pool_waiting_callers', 'db', path, waiting FROM one
+UNION ALL
+SELECT 'pool_utilisation_ratio', 'db', path, utilisation FROM one
+UNION ALL
+SELECT 'pool_acquired', 'db', path, acquired_total FROM one
+UNION ALL
+SELECT 'pool_opened', 'db', path, opened_total FROM one
+UNION ALL
+SELECT 'pool_broken', 'db', path, broken_total FROM one
+UNION ALL
+SELECT 'pool_timeouts', 'db', path, timeouts_total FROM one
+UNION ALL
+SELECT 'pool_wait_p95_seconds', 'db', path, wait_p95_ms / 1000 FROM one;
+
+-- name: perf_pool_utilisation
+-- The share of its pool's connections that is in use, for the file ?1.
+SELECT utilisation FROM pool_status WHERE path = ?1;
+
 -- name: perf_series_core
 -- set: core
 -- Series of the log and of expiry.
@@ -202,7 +227,14 @@ SELECT iif(metric = 'ttl_cleanup_deletes_total', 'ttl_cleanup_deletes', metric),
 UNION ALL
 SELECT 'durable_events', 'counter', name, value FROM main.steward_counters
 UNION ALL
-SELECT 'migration_steps', 'set', set_name, version FROM main.steward_sets;
+SELECT 'migration_steps', 'set', set_name, version FROM main.steward_sets
+UNION ALL
+SELECT 'keeper_runs', 'duty', duty, runs_total FROM keeper_duties
+UNION ALL
+SELECT 'keeper_errors', 'duty', duty, errors_total FROM keeper_duties
+UNION ALL
+SELECT 'keeper_last_run_seconds', 'duty', duty, last_ms / 1000
+  FROM keeper_duties;
 
 -- name: perf_series_delivery
 -- set: delivery

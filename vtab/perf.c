@@ -184,10 +184,10 @@ static void summary_row(StewardCall *c, StewardRows *r, sqlite3_stmt *pRow,
 **   HIDDEN window)     table
 ** Every metric of sqlite_performance_metrics over a window that ends now: '1h'
 ** by default, to '3650d'.  trend: by what share the average of its later half
-** is above that of its earlier half.  Windows of two days and more begin at a
-** full hour, those of seven and more at a full day (UTC), as they are read from
-** what perf_rollup() summed up; their percentiles are the means of those of the
-** hours and days, weighted by their counts.
+** is above that of its earlier half.  Windows of six hours and more begin at a
+** full hour, those of seven days and more at a full day (UTC), as they are read
+** from what perf_rollup() summed up; their percentiles are the means of those of
+** the hours and days, weighted by their counts.
 ** Set: maintenance
 ** Errors: "INVALID_ARGUMENT: perf_summary: window must be milliseconds or a
 **   duration like '15m', got 'x'"; "... window must be within 1..315360000000
@@ -210,7 +210,7 @@ static void summary_rows(StewardCall *c, StewardRows *r, int nArg,
     iFrom = iFrom / 86400 * 86400;
     iDay = rolled_to(c, 86400, iFrom, iNow);
   }
-  if (iWindow >= 2 * 86400000LL) {
+  if (iWindow >= 6 * 3600000LL) {
     iFrom = iFrom / 3600 * 3600;
     if (iDay < iFrom || iWindow < 7 * 86400000LL) iDay = iFrom;
     iHour = rolled_to(c, 3600, iDay, iNow);
