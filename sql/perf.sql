@@ -379,7 +379,7 @@ SELECT CASE status WHEN 'critical' THEN 2 ELSE 1 END AS severity,
   FROM health_checks WHERE status <> 'healthy'
 UNION ALL
 SELECT CASE severity WHEN 'critical' THEN 2 ELSE 1 END, what, why, sql
-  FROM steward_doctor
+  FROM main.steward_doctor
  WHERE severity IN ('critical', 'warning')
    AND finding NOT IN ('busy_timeout', 'foreign_keys_off', 'expiry',
                        'deliveries', 'free_space')
