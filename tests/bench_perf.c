@@ -7,8 +7,8 @@
 **
 ** The second form runs a case (0, 1, ..) N times under one mode (`none`: the
 ** library is loaded and capture was never on; `count`: sample with N = 2500, as
-** chosen for statements of 1 us; `nop`: SQLite calls a hook that does nothing at
-** each beginning, which is the least that sampling can cost), to be counted:
+** chosen for statements of 1 us; `nop`: SQLite calls a hook that does nothing
+** at each beginning, the least that sampling can cost), to be counted:
 **
 **     for m in none nop count full; do for n in 20000 220000; do
 **       valgrind --tool=callgrind --callgrind-out-file=/dev/null \

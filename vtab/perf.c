@@ -186,8 +186,8 @@ static void summary_row(StewardCall *c, StewardRows *r, sqlite3_stmt *pRow,
 ** by default, to '3650d'.  trend: by what share the average of its later half
 ** is above that of its earlier half.  Windows of six hours and more begin at a
 ** full hour, those of seven days and more at a full day (UTC), as they are read
-** from what perf_rollup() summed up; their percentiles are the means of those of
-** the hours and days, weighted by their counts.
+** from what perf_rollup() summed up; their percentiles are the means of those
+** of the hours and days, weighted by their counts.
 ** Set: maintenance
 ** Errors: "INVALID_ARGUMENT: perf_summary: window must be milliseconds or a
 **   duration like '15m', got 'x'"; "... window must be within 1..315360000000
