@@ -134,10 +134,11 @@ static void history(void) {
                               "the seed's query over 1 day";
   sqlite3 *db = NULL;
   sqlite3_stmt *pA, *pB;
-  double *aA = malloc(sizeof(double) * (size_t)nSample);
-  double *aB = malloc(sizeof(double) * (size_t)nSample);
+  double *aA, *aB;
   int i;
   if (strstr(zName, zOnly) == NULL) return;
+  aA = malloc(sizeof(double) * (size_t)nSample);
+  aB = malloc(sizeof(double) * (size_t)nSample);
   if (sqlite3_open(":memory:", &db)) die(db, "open");
   load(db, zLibrary);
   exec(db, zHistory);
