@@ -65,7 +65,7 @@ SELECT perf_capture();
 -- name: duty_rollup
 -- Sum them up by the hour and the day.
 -- set: maintenance
-SELECT perf_rollup('{"max_hours":24}');
+SELECT perf_rollup();
 
 -- name: keeper_take hot
 -- The keeper ?1 from ?2 on, until ?3, if nobody is at ?2: its number. A lease
