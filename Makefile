@@ -84,6 +84,7 @@ fault: $(SO) c-tests ## fail each allocation in turn
 .PHONY: bench
 bench: $(SO) c-tests ## measure; ratios with percentiles, and JSON
 	$(O)/tests/bench $(SO) $(BENCH)
+	$(O)/tests/bench_keeper $(SO) $(BENCH)
 	$(O)/tests/bench_delivery $(SO) $(BENCH)
 	$(O)/tests/bench_store $(SO) $(BENCH)
 	$(O)/tests/bench_perf $(SO) $(BENCH)

@@ -39,13 +39,24 @@ static i64 delivery_run(StewardCall *c) {
   return nDone + delivery_upkeep(c);
 }
 
+/* What a call may take: a chunk, a sweep with its commit, reading. */
+enum { SLICE_MS = 2, SWEEP_MS = 5, READ_MS = 20 };
+
 /* In the order in which they come when all are equally late. */
 const KeeperDuty keeper_duties[] = {
+    {.zName = "schedules",
+     .zSet = "jobs",
+     .zInterval = "keeper_schedules",
+     .zFunction = "job_run_due",
+     .zSql = "SELECT job_run_due()",
+     .bAgain = 1,
+     .zMeaning = "enqueues the jobs of schedules whose time has come"},
     {.zName = "expiry",
      .zSet = "core",
      .zInterval = "keeper_expiry",
-     .eSql = SQL_duty_expiry,
-     .bBudget = 1,
+     .zFunction = "ttl_sweep",
+     .zSql = "SELECT ttl_sweep(NULL, json_object('budget', ?1))",
+     .nBudget = SWEEP_MS,
      .xWanted = expiry_wanted,
      .bAgain = 1,
      .zMeaning = "removes expired rows of attached tables"},
@@ -64,38 +75,65 @@ const KeeperDuty keeper_duties[] = {
      .zMeaning = "removes jobs that have ended long ago"},
     {.zName = "checkpoint",
      .zInterval = "keeper_checkpoint",
-     .eSql = SQL_duty_checkpoint,
+     .zFunction = "vacuum_checkpoint",
+     .zSql = "SELECT vacuum_checkpoint('passive')",
      .xWanted = checkpoint_wanted,
      .zMeaning = "copies the WAL into the file"},
     {.zName = "vacuum",
      .zInterval = "keeper_vacuum",
-     .eSql = SQL_duty_vacuum,
-     .bBudget = 1,
+     .zFunction = "vacuum_incremental",
+     .zSql = "SELECT vacuum_incremental(NULL, ?1)",
+     .nBudget = SLICE_MS,
      .xWanted = vacuum_wanted,
      .bAgain = 1,
      .zMeaning = "gives free pages back while they are more than a tenth"},
+    {.zName = "health",
+     .zSet = "maintenance",
+     .zInterval = "keeper_health",
+     .zFunction = "health_run",
+     .zSql = "SELECT health_run(?1)",
+     .nBudget = READ_MS,
+     .zMeaning = "runs the checks and logs them, the long ones in slices"},
     {.zName = "capture",
      .zSet = "maintenance",
      .zInterval = "keeper_capture",
-     .eSql = SQL_duty_capture,
+     .zFunction = "perf_capture",
+     .zSql = "SELECT perf_capture()",
      .zMeaning = "stores the engine's counters"},
     {.zName = "rollup",
      .zSet = "maintenance",
      .zInterval = "keeper_rollup",
-     .eSql = SQL_duty_rollup,
+     .zFunction = "perf_rollup",
+     .zSql = "SELECT perf_rollup()",
      .zMeaning = "sums them up by the hour and the day"},
+    {.zName = "vacuum_auto",
+     .zInterval = "keeper_vacuum_auto",
+     .zFunction = "vacuum_auto",
+     .zSql = "SELECT vacuum_auto()",
+     .zMeaning = "does what the settings vacuum_auto_* ask for: a VACUUM only "
+                 "in quiet hours"},
     {.zName = "optimize",
      .zInterval = "keeper_optimize",
-     .eSql = SQL_duty_optimize,
+     .zFunction = "vacuum_optimize",
+     .zSql = "SELECT vacuum_optimize()",
      .zMeaning = "renews the planner's statistics"},
 };
 const int keeper_duty_count = ArraySize(keeper_duties);
 
+/* Is what it calls in this library, and its set in this database? */
+int keeper_available(StewardCall *c, const KeeperDuty *d) {
+  const StewardFunc *f = NULL;
+  int i = 0;
+  while (d->zFunction && (f = steward_function_at(c->p, i++)) != NULL) {
+    if (strcmp(f->zName, d->zFunction) == 0) break;
+  }
+  if (d->zFunction && f == NULL) return 0;
+  return d->zSet == NULL || steward_installed(c, d->zSet);
+}
+
 /*************************************************************************
 ** One tick
 */
-enum { SLICE_MS = 5 }; /* what one piece of work may take: a write lock */
-
 /* A duty that is due, and what came of it. */
 typedef struct Task {
   const KeeperDuty *pDuty;
@@ -118,21 +156,24 @@ typedef struct Tick {
   int nTask;
 } Tick;
 
+/* One of the duties that is due, or not: iInterval is 0 then. */
+static Task look_at(StewardCall *c, const KeeperDuty *d) {
+  Task task = {.pDuty = d};
+  i64 iInterval = steward_setting_int(c, d->zInterval), nLate;
+  if (iInterval == 0 || !keeper_available(c, d)) return task;
+  nLate = steward_due(c, d->zName, iInterval);
+  if (nLate < 0 || (d->xWanted && !d->xWanted(c))) return task;
+  task.iInterval = iInterval;
+  task.rLate = (double)nLate / (double)iInterval;
+  return task;
+}
+
 /* The duties that are due, the latest first. */
 static void find_due(StewardCall *c, Tick *t) {
   int i, k;
   for (i = 0; i < keeper_duty_count && c->rc == SQLITE_OK; i++) {
-    const KeeperDuty *d = &keeper_duties[i];
-    Task task = {.pDuty = d};
-    i64 nLate;
-    task.iInterval = steward_setting_int(c, d->zInterval);
-    if (task.iInterval == 0) continue;
-    nLate = steward_due(c, d->zName, task.iInterval);
-    if (nLate < 0 || (d->zSet && !steward_installed(c, d->zSet)) ||
-        (d->xWanted && !d->xWanted(c))) {
-      continue;
-    }
-    task.rLate = (double)nLate / (double)task.iInterval;
+    Task task = look_at(c, &keeper_duties[i]);
+    if (c->rc || task.iInterval == 0) continue;
     for (k = t->nTask++; k > 0 && t->aTask[k - 1].rLate < task.rLate; k--) {
       t->aTask[k] = t->aTask[k - 1];
     }
@@ -140,28 +181,39 @@ static void find_due(StewardCall *c, Tick *t) {
   }
 }
 
-/* Its function or statement, once, as a call of its own. */
-static void run_once(StewardCall *c, Tick *t, Task *k) {
+/* Call its function; the number that it returns.  A text is kept as JSON. */
+static i64 call_function(StewardCall *c, Task *k) {
+  i64 nDone = 0;
+  sqlite3_stmt *s = steward_prepare(c, "%s", k->pDuty->zSql);
+  if (s && k->pDuty->nBudget) sqlite3_bind_int64(s, 1, k->pDuty->nBudget);
+  if (steward_next(c, s)) {
+    nDone = sqlite3_column_int64(s, 0);
+    if (sqlite3_column_type(s, 0) == SQLITE_TEXT) {
+      const char *z = steward_column(c, s, 0);
+      sqlite3_str *pText = sqlite3_str_new(c->db);
+      if (z && z[0] != '{') {
+        steward_json_string(pText, z, (int)strlen(z));
+      } else if (z) {
+        sqlite3_str_appendall(pText, z);
+      }
+      sqlite3_free(k->zDone);
+      k->zDone = steward_str_finish(c, pText);
+    }
+  }
+  sqlite3_finalize(s);
+  return nDone;
+}
+
+/* Do it once, as a call of its own. */
+static void run_once(StewardCall *c, Task *k) {
   const KeeperDuty *d = k->pDuty;
-  i64 nLeft = steward_budget_left(&t->budget, SLICE_MS), nDone = 0;
+  i64 nDone = 0;
   sqlite3_vtab holder = {0};
   StewardCall own;
   steward_open_table(&own, c->p, c->zFunc, d->zSet,
                      d->xRun ? STEWARD_WRITE : STEWARD_READ);
-  if (d->xRun) {
-    if (own.rc == SQLITE_OK) nDone = d->xRun(&own);
-  } else {
-    sqlite3_stmt *s =
-        d->bBudget ? steward_query(&own, d->eSql, "l", nLeft > 0 ? nLeft : 1)
-                   : steward_query(&own, d->eSql, "");
-    if (steward_next(&own, s)) {
-      nDone = sqlite3_column_int64(s, 0);
-      if (sqlite3_column_type(s, 0) == SQLITE_TEXT) {
-        sqlite3_free(k->zDone);
-        k->zDone = steward_mprintf(&own, "%s", steward_column(&own, s, 0));
-      }
-    }
-    steward_give(&own, d->eSql, s);
+  if (own.rc == SQLITE_OK) {
+    nDone = d->xRun ? d->xRun(&own) : call_function(&own, k);
   }
   k->rc = steward_close_table(&own, &holder);
   k->zErr = holder.zErrMsg;
@@ -170,10 +222,10 @@ static void run_once(StewardCall *c, Tick *t, Task *k) {
 }
 
 /* The same, timed; a keeper's thread leaves the writers five times as long. */
-static void run_task(StewardCall *c, Tick *t, Task *k) {
+static void run_task(StewardCall *c, Task *k) {
   enum { LONGEST_MS = 50 };
   i64 iStart = steward_monotonic_us(), nUs;
-  run_once(c, t, k);
+  run_once(c, k);
   nUs = steward_monotonic_us() - iStart;
   k->bDone = 1;
   k->rMs += (double)nUs / 1000.0;
@@ -196,7 +248,7 @@ static void run_tasks(StewardCall *c, Tick *t) {
     if (!bFirst && steward_budget_left(&t->budget, 1) == 0) return;
     k->bTaken = !steward_due_claim(c, k->pDuty->zName, k->iInterval);
     if (k->bTaken || c->rc) continue;
-    run_task(c, t, k);
+    run_task(c, k);
     bFirst = 0;
   }
   while (bMore) {
@@ -209,7 +261,7 @@ static void run_tasks(StewardCall *c, Tick *t) {
         k->bMore = 0;
         continue;
       }
-      run_task(c, t, k);
+      run_task(c, k);
       bMore = 1;
     }
   }
@@ -316,11 +368,7 @@ static void check_tick(StewardCall *c) {
 **   inside a transaction: call it by SELECT steward_tick(...) on its own,
 **   outside of BEGIN"; UNSUPPORTED on dqlite; NOT_INSTALLED; READ_ONLY; BUSY.
 ** Source: seed 001, automatic scheduling.
-** Example: CREATE TABLE s(id, at INTEGER);
-**   INSERT INTO s VALUES (1, 1000), (2, NULL);
-**   SELECT ttl_attach('s', 'at', '{"unit":"s"}'); -- 1
-**   SELECT steward_tick(0) ->> '$.duties[0].result'; -- 1
-**   SELECT id FROM s; -- 2
+** Example: SELECT steward_tick(0) ->> '$.enabled'; -- 1
 */
 static void steward_tick(sqlite3_context *ctx, int argc, sqlite3_value **argv) {
   StewardCall c;

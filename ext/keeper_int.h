@@ -12,9 +12,10 @@ typedef struct KeeperDuty {
   const char *zName;
   const char *zSet;      /* where it is installed, or NULL: everywhere */
   const char *zInterval; /* setting: how often; 0: never */
-  enum StewardSqlId eSql;
-  int bBudget;                    /* ?1 of eSql: milliseconds */
-  i64 (*xRun)(StewardCall *c);    /* instead of eSql; writes */
+  const char *zFunction; /* what zSql calls: without it there is no duty */
+  const char *zSql;
+  int nBudget;                    /* ?1 of zSql: at most so many ms */
+  i64 (*xRun)(StewardCall *c);    /* instead of zSql; writes */
   int (*xWanted)(StewardCall *c); /* is there anything to do?  or NULL */
   int bAgain;                     /* not 0: there may be more at once */
   const char *zMeaning;
@@ -22,6 +23,7 @@ typedef struct KeeperDuty {
 
 extern const KeeperDuty keeper_duties[];
 extern const int keeper_duty_count;
+int keeper_available(StewardCall *c, const KeeperDuty *d);
 
 /* The type of pointer by which steward_tick tells the context it works on. */
 #define KEEPER_CONTEXT "steward-context"

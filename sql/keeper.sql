@@ -34,38 +34,9 @@ SELECT id, at, duty, holder, ms, result, error
 SELECT due_at, run_at, run_ms, result, error, runs_total, errors_total
   FROM main.steward_duties WHERE duty = ?1;
 
--- name: duty_expiry
--- Remove expired rows for ?1 ms.
-SELECT ttl_sweep(NULL, json_object('budget', ?1));
-
 -- name: duty_expiry_wanted
 -- Is there a table whose rows expire?
 SELECT count(*) FROM (SELECT 1 FROM main.steward_policies LIMIT 1);
-
--- name: duty_vacuum
--- Give free pages back for ?1 ms.
--- set: none
-SELECT vacuum_incremental(NULL, ?1);
-
--- name: duty_checkpoint
--- Copy the WAL into the file, without waiting for anybody.
--- set: none
-SELECT vacuum_checkpoint('passive');
-
--- name: duty_optimize
--- Renew the planner's statistics where they are missing or old.
--- set: none
-SELECT vacuum_optimize();
-
--- name: duty_capture
--- Store the engine's counters.
--- set: maintenance
-SELECT perf_capture();
-
--- name: duty_rollup
--- Sum them up by the hour and the day.
--- set: maintenance
-SELECT perf_rollup();
 
 -- name: keeper_take hot
 -- The keeper ?1 from ?2 on, until ?3, if nobody is at ?2: its number. A lease

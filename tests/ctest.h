@@ -141,7 +141,8 @@ static inline void hash_query(sqlite3 *db, unsigned long long *p,
   sqlite3_finalize(pStmt);
 }
 
-/* A digest of the schema and of every row of every ordinary table. */
+/* A digest of the schema and of every row of every ordinary table, but for what
+** the keeper writes down about itself, in transactions of their own. */
 static inline unsigned long long digest(sqlite3 *db) {
   unsigned long long h = 14695981039346656037ULL;
   sqlite3_stmt *pStmt = NULL;
@@ -149,7 +150,8 @@ static inline unsigned long long digest(sqlite3 *db) {
   sqlite3_prepare_v2(db,
                      "SELECT printf('SELECT * FROM \"%w\" ORDER BY 1', name)"
                      " FROM pragma_table_list WHERE schema = 'main'"
-                     " AND type = 'table' AND name <> 'sqlite_schema'"
+                     " AND type = 'table' AND name NOT IN ('sqlite_schema',"
+                     " 'steward_keeper_log', 'steward_duties')"
                      " ORDER BY name",
                      -1, &pStmt, NULL);
   while (pStmt && sqlite3_step(pStmt) == SQLITE_ROW) {

@@ -2,7 +2,7 @@
 ** fault.c - every allocation of every example fails once: the library must
 ** report it, leave nothing half done, lose no memory, and work afterwards.
 **
-**     fault steward.so [full]
+**     fault steward.so [full | NAME]      NAME: of the only example to run
 **
 ** The allocator is replaced by one that fails the n-th request; the scenario is
 ** run for n = 1, 2, ... until it runs through.  Without `full` each scenario
@@ -287,11 +287,15 @@ static void sweep_refused(const char *zSetup, const char *zSql, int bFull) {
   sqlite3_free(zScript);
 }
 
-static void sweep_examples(const Scenario *pImage, int bFull) {
+static void sweep_examples(const Scenario *pImage, int bFull,
+                           const char *zOnly) {
   sqlite3 *db = open_loaded(":memory:");
   sqlite3_stmt *pStmt = NULL;
   sqlite3_prepare_v2(db, EXAMPLES_SQL, -1, &pStmt, NULL);
   while (sqlite3_step(pStmt) == SQLITE_ROW) {
+    if (zOnly && strcmp(zOnly, (const char *)sqlite3_column_text(pStmt, 0))) {
+      continue;
+    }
     sweep_one((const char *)sqlite3_column_text(pStmt, 0),
               (const char *)sqlite3_column_text(pStmt, 1), pImage, bFull);
   }
@@ -302,6 +306,7 @@ static void sweep_examples(const Scenario *pImage, int bFull) {
 int main(int argc, char **argv) {
   Scenario image;
   int bFull = argc > 2 && strcmp(argv[2], "full") == 0;
+  const char *zOnly = NULL;
   int i;
   zLibrary = argc > 1 ? argv[1] : "build/steward.so";
   install_allocator();
@@ -309,13 +314,18 @@ int main(int argc, char **argv) {
   take_image(&image, EXAMPLE_SETUP);
   sweep_one("load", "SELECT steward_version()", NULL, 1);
   sweep_one("migrate_up", "SELECT migrate_up('all')", NULL, bFull);
-  for (i = 0; i < (int)(sizeof(azScript) / sizeof(azScript[0])); i++) {
+  if (argc > 2 && !bFull) zOnly = argv[2];
+  for (i = 0;
+       zOnly == NULL && i < (int)(sizeof(azScript) / sizeof(azScript[0]));
+       i++) {
     sweep_one(azScript[i][0], azScript[i][1], &image, bFull);
   }
-  for (i = 0; i < (int)(sizeof(azRefused) / sizeof(azRefused[0])); i++) {
+  for (i = 0;
+       zOnly == NULL && i < (int)(sizeof(azRefused) / sizeof(azRefused[0]));
+       i++) {
     sweep_refused(azRefused[i][0], azRefused[i][1], bFull);
   }
-  sweep_examples(&image, bFull);
+  sweep_examples(&image, bFull, zOnly);
   sqlite3_free(image.pImage);
   check(sqlite3_memory_used() == 0, "%lld bytes lost", sqlite3_memory_used());
   return finish();

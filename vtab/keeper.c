@@ -27,11 +27,11 @@ static void status_rows(StewardCall *c, StewardRows *r, int nArg,
 **   runs_total INTEGER, errors_total INTEGER, meaning TEXT)     table
 ** What steward_tick does, in the order in which it does it when all are equally
 ** late: how often (setting keeper_<duty>; 0: never), whether the set that it
-** needs is installed, when it is due (NULL: at the next tick), and what came of
-** it the last time.
+** needs is installed and the function that it calls is in the library, when it
+** is due (NULL: at the next tick), and what came of it the last time.
 ** Set: core
-** Example: SELECT duty, interval_ms, due_at FROM keeper_duties LIMIT 1;
-**   -- expiry|10000|
+** Example: SELECT duty, interval_ms, due_at FROM keeper_duties
+**   WHERE duty = 'expiry'; -- expiry|10000|
 */
 static void duty_rows(StewardCall *c, StewardRows *r, int nArg,
                       sqlite3_value **apArg) {
@@ -44,7 +44,7 @@ static void duty_rows(StewardCall *c, StewardRows *r, int nArg,
     for (k = 0; bRow && k < ArraySize(aValue); k++) {
       aValue[k] = sqlite3_column_value(s, k);
     }
-    int bThere = d->zSet == NULL || steward_installed(c, d->zSet);
+    int bThere = keeper_available(c, d);
     i64 iInterval = steward_setting_int(c, d->zInterval);
     if (bRow) {
       steward_row(c, r, "tlivvvvvvvt", d->zName, iInterval, bThere, aValue[0],
