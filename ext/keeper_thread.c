@@ -151,10 +151,13 @@ static void *keeper_main(void *pArg) {
 ** Its end
 */
 
-/* Wait until the thread has ended, nMs at most (0: for ever): whatever it does
-** is interrupted.  1: it has. */
+/* Wait until the thread has ended, nMs at most (0: for ever).  1: it has.  A
+** tick has the time to end and to write down what it did; what takes longer is
+** interrupted. */
 static int stop_thread(Keeper *k, i64 nMs) {
-  i64 iEnd = steward_monotonic_us() + nMs * 1000;
+  enum { GRACE_MS = 300 };
+  i64 iNow = steward_monotonic_us(), iEnd = iNow + nMs * 1000;
+  i64 iGrace = iNow + GRACE_MS * 1000;
   pthread_mutex_lock(&k->mutex);
   k->bStop = 1;
   pthread_cond_broadcast(&k->cond);
@@ -162,7 +165,7 @@ static int stop_thread(Keeper *k, i64 nMs) {
   for (;;) {
     struct timespec at;
     /* one that comes between two statements is lost, so again and again */
-    sqlite3_interrupt(k->db);
+    if (steward_monotonic_us() > iGrace) sqlite3_interrupt(k->db);
     clock_gettime(CLOCK_REALTIME, &at);
     at.tv_nsec += 10000000;
     at.tv_sec += at.tv_nsec / 1000000000;
