@@ -243,6 +243,16 @@ static void check_ids(StewardCall *c, const char *zIds) {
   }
 }
 
+/* Are the parameters of the statement our three, and no others? */
+static int only_ours(sqlite3_stmt *s) {
+  int i;
+  for (i = 1; i <= 3; i++) {
+    const char *z = sqlite3_bind_parameter_name(s, i);
+    if (z == NULL || z[0] != '?') return 0;
+  }
+  return sqlite3_bind_parameter_count(s) == 3;
+}
+
 /* The rows wanted that nobody has.  The condition stands on lines of its own,
 ** so that a comment in it ends there. */
 static sqlite3_stmt *free_rows(StewardCall *c, const char *zTable,
@@ -268,8 +278,14 @@ static sqlite3_stmt *free_rows(StewardCall *c, const char *zTable,
       " WHERE l.table_name = %Q AND l.row_id = t.rowid"
       " AND l.expires_at > ?2) LIMIT ?3",
       zTable, zWhere, zTable);
-  if (s) {
-    sqlite3_bind_text(s, 1, o->zIds, -1, SQLITE_STATIC);
+  if (s && !only_ours(s)) {
+    steward_fail(c, STEWARD_INVALID_ARGUMENT,
+                 "option where must be one condition without parameters, its "
+                 "comments closed, got '%.60s'",
+                 zWhere);
+  } else if (s) {
+    int rc = sqlite3_bind_text(s, 1, o->zIds, -1, SQLITE_STATIC);
+    if (rc) steward_fail_db(c, rc);
     sqlite3_bind_int64(s, 2, steward_now(c->p));
     sqlite3_bind_int64(s, 3, o->nMaxRows);
   }

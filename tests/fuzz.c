@@ -60,6 +60,12 @@ static const char *const azValue[] = {
     "printf('%.*c', 100000, 'x')",
     "1700000000000",
     "'log_max_rows'",
+    "'*/7 3-5 L * mon,5#2'",
+    "'@every 3s'",
+    "'0 0 30 2 *'",
+    "'{\"zone\":\"Europe/Berlin\",\"catch_up\":\"all\"}'",
+    "'{\"overlap\":\"replace\",\"max_runs\":2,\"ttl\":\"1s\"}'",
+    "'{\"zone\":\"../x\"}'",
     "'1'",
 };
 
