@@ -124,17 +124,18 @@ asan: need-asan $(GEN) ## the tests under ASan and UBSan, stock sqlite3
 	if test -x build/asan/tests/fuzz; then \
 	  build/asan/tests/fuzz build/asan/steward.so 20; fi
 
+RACE = -O1 -g -fno-omit-frame-pointer -fsanitize=thread
 .PHONY: tsan
 tsan: need-asan $(GEN) ## the C tests of threads under TSan
-	$(RUN) O=build/tsan CC=gcc \
-	  CFLAGS='-O1 -g -fno-omit-frame-pointer -fsanitize=thread' \
-	  build/tsan/steward.so build/tsan/tests/keeper build/tsan/tests/perf
-	TSAN_OPTIONS=die_after_fork=0 build/tsan/tests/keeper build/tsan/steward.so
-	TSAN_OPTIONS=halt_on_error=1 build/tsan/tests/perf build/tsan/steward.so
+	$(RUN) O=build/tsan CC=gcc CFLAGS='$(RACE)' build/tsan/steward.so \
+	  $(addprefix build/tsan/tests/,keeper perf pool wait)
+	@set -e; for t in keeper perf pool wait; do \
+	  TSAN_OPTIONS=die_after_fork=0:exitcode=66 \
+	  build/tsan/tests/$$t build/tsan/steward.so; done
 
 .PHONY: valgrind
 valgrind: need-valgrind $(SO) c-tests ## the C tests under valgrind
-	@set -e; for t in close capi keeper; do \
+	@set -e; for t in close capi keeper pool; do \
 	  test -x $(O)/tests/$$t || continue; echo "valgrind $$t"; \
 	  valgrind -q --error-exitcode=9 --leak-check=full $(O)/tests/$$t $(SO); \
 	done

@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static int nPassed, nFailed;
+static _Atomic int nPassed, nFailed;
 static const char *zLibrary;
 
 /* Count one check; say what failed. */

@@ -219,11 +219,13 @@ static int aOrder[20], nOrder;
 
 static void *wait_in_line(void *pArg) {
   Caller *p = pArg;
-  sqlite3 *db = acquire(20000);
+  sqlite3 *db = NULL;
+  int rc = api->pool_acquire(zFile, 20000, &db);
   pthread_mutex_lock(&mutex);
+  check(rc == SQLITE_OK, "waiter %d: %s", p->i, api->error());
   aOrder[nOrder++] = p->i;
   pthread_mutex_unlock(&mutex);
-  if (db) release(db);
+  if (db) api->pool_release(db);
   return NULL;
 }
 
@@ -345,7 +347,7 @@ static void own_config(sqlite3 *db) {
   free(value(own, "SELECT pool_configure('own.db', 1, 1, 7)"));
   check(status(db, "max_connections") == 3, "not by another directory's name");
   configure(own, "1, 1, 7");
-  refused(zFile, -1, SQLITE_BUSY, "were in use for 7 ms");
+  refused(zFile, -1, SQLITE_BUSY, "all 1 connections");
   expect(own, "SELECT connection_timeout FROM sqlite_pool_config WHERE id > 1",
          "1");
   release(a);
@@ -370,10 +372,11 @@ static void *hammer(void *pArg) {
     char zSql[80];
     int rc = api->pool_acquire(zFile, 20000, &db);
     iSeed = iSeed * 1103515245u + 12345u;
-    if (!check(rc == SQLITE_OK, "hammer: %s", api->error())) break;
     pthread_mutex_lock(&mutex);
+    check(rc == SQLITE_OK, "hammer: %s", api->error());
     if (++nShared > nMost) nMost = nShared;
     pthread_mutex_unlock(&mutex);
+    if (rc) break;
     if (iSeed >> 16 & 1) {
       snprintf(zSql, sizeof(zSql), "UPDATE n SET x = x + 1");
       rc = sqlite3_exec(db, zSql, NULL, NULL, NULL);
@@ -412,6 +415,51 @@ static void threads(sqlite3 *db) {
   check(nMost <= 4, "at most 4 at a time, not %d", nMost);
   check(status(db, "in_use") == 0 && status(db, "open") <= 4, "all are back");
   check(status(db, "in_use_peak") == 4, "peak");
+}
+
+/* Several callers read many files at a time, through the same pools. */
+#define FILES 12
+
+static void *read_many(void *pPaths) {
+  sqlite3 *db = NULL;
+  char *zSql, *zGot;
+  int i;
+  pthread_mutex_lock(&mutex);
+  db = open_loaded(zFile);
+  pthread_mutex_unlock(&mutex);
+  zSql = sqlite3_mprintf(
+      "SELECT sum(value ->> '$.rows[0].x') || ' of ' || count(*) FROM"
+      " json_each(pool_query_all(%Q, 'SELECT x FROM t WHERE x > ?1', '[0]'))",
+      pPaths);
+  for (i = 0; i < 20; i++) {
+    zGot = value(db, zSql);
+    pthread_mutex_lock(&mutex);
+    check(same(zGot, "78 of 12"), "read_many: %s", zGot ? zGot : "NULL");
+    pthread_mutex_unlock(&mutex);
+    free(zGot);
+  }
+  sqlite3_free(zSql);
+  sqlite3_close(db);
+  return NULL;
+}
+
+static void many(void) {
+  pthread_t a[4];
+  sqlite3_str *pPaths = sqlite3_str_new(NULL);
+  char zPath[300], zSql[100], *zPaths;
+  int i;
+  for (i = 1; i <= FILES; i++) {
+    snprintf(zPath, sizeof(zPath), "%s/many%d.db", zDir, i);
+    snprintf(zSql, sizeof(zSql), "CREATE TABLE t(x); INSERT INTO t VALUES (%d)",
+             i);
+    make_file(zPath, zSql);
+    sqlite3_str_appendf(pPaths, "%s\"%s\"", i > 1 ? "," : "[", zPath);
+  }
+  sqlite3_str_appendall(pPaths, "]");
+  zPaths = sqlite3_str_finish(pPaths);
+  for (i = 0; i < 4; i++) pthread_create(&a[i], NULL, read_many, zPaths);
+  for (i = 0; i < 4; i++) pthread_join(a[i], NULL);
+  sqlite3_free(zPaths);
 }
 
 /*************************************************************************
@@ -496,6 +544,12 @@ static void forks(void) {
 /*************************************************************************
 ** The end
 */
+static void remove_dir(void) {
+  char zCommand[200];
+  snprintf(zCommand, sizeof(zCommand), "rm -r '%s'", zDir);
+  check(system(zCommand) == 0, "%s", zCommand);
+}
+
 static void last_user(void) {
   sqlite3 *first = open_loaded(":memory:"), *second = open_loaded(":memory:");
   sqlite3 *a, *b;
@@ -520,6 +574,7 @@ static void last_user(void) {
 
   /* without a connection of the host it still works, until the end */
   release(acquire(0));
+  remove_dir();
 }
 
 int main(int argc, char **argv) {
@@ -540,6 +595,7 @@ int main(int argc, char **argv) {
   limits(db);
   order(db);
   threads(db);
+  many();
   files(db);
   broken(db);
   own_config(db);
