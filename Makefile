@@ -137,7 +137,8 @@ tsan: need-asan $(GEN) ## the C tests of threads under TSan
 valgrind: need-valgrind $(SO) c-tests ## the C tests under valgrind
 	@set -e; for t in close capi keeper pool; do \
 	  test -x $(O)/tests/$$t || continue; echo "valgrind $$t"; \
-	  valgrind -q --error-exitcode=9 --leak-check=full $(O)/tests/$$t $(SO); \
+	  valgrind -q --error-exitcode=9 --leak-check=full \
+	    $(O)/tests/$$t $(SO) nofork; \
 	done
 
 .PHONY: coverage

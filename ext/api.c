@@ -66,6 +66,18 @@ static int pool_release_c(sqlite3 *db) {
   return api_close(&c);
 }
 
+static int wait_open_c(sqlite3 *db, steward_waiter **pp /* OUT */) {
+  StewardCall c = {.zFunc = "steward_wait_open"};
+  steward_wait_open(&c, db, pp);
+  return api_close(&c);
+}
+
+static int wait_ready_c(steward_waiter *w) {
+  StewardCall c = {.zFunc = "steward_wait_ready"};
+  int bReady = steward_wait_ready(&c, w);
+  return api_close(&c) ? -1 : bReady;
+}
+
 static const char *error_c(void) {
   return zLastError;
 }
@@ -74,6 +86,10 @@ static const steward_api api = {
     .version = 1,
     .pool_acquire = pool_acquire_c,
     .pool_release = pool_release_c,
+    .wait_open = wait_open_c,
+    .wait_fd = steward_wait_fd,
+    .wait_ready = wait_ready_c,
+    .wait_close = steward_wait_close,
     .error = error_c,
 };
 

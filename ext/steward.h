@@ -30,6 +30,7 @@
 #ifdef SQLITE_VERSION /* sqlite3.h or sqlite3ext.h came first */
 
 typedef struct steward_api steward_api;
+typedef struct steward_waiter steward_waiter;
 
 struct steward_api {
   int version; /* 1; later ones have more members at the end */
@@ -44,6 +45,17 @@ struct steward_api {
   ** is rolled back.  Using it afterwards gives SQLITE_INTERRUPT as long as
   ** nobody else has it.  SQLITE_MISUSE when it is not yours to release. */
   int (*pool_release)(sqlite3 *db);
+
+  /* For an event loop: a descriptor that becomes readable when another
+  ** connection may have committed to the main database of db.  When it is,
+  ** call wait_ready() on the thread of db and outside of a transaction: 1 when
+  ** there is something new, as delivery_wait() would say, 0 when not yet (the
+  ** descriptor becomes readable again), -1 after an error.  Close the handle
+  ** before db. */
+  int (*wait_open)(sqlite3 *db, steward_waiter **ppWait);
+  int (*wait_fd)(steward_waiter *pWait);
+  int (*wait_ready)(steward_waiter *pWait);
+  void (*wait_close)(steward_waiter *pWait);
 
   /* What went wrong in the last call on this thread; "" when nothing did. */
   const char *(*error)(void);

@@ -317,6 +317,16 @@ int steward_at_fork(StewardFork *p);
 */
 i64 steward_wait(StewardCall *c, i64 iTimeout /* ms */,
                  i64 (*xReady)(StewardCall *, void *), void *pArg);
+i64 steward_wait_step(i64 nStep, i64 nSinceEvent);
+
+/*************************************************************************
+** Interface to code in wait_fd.c: the same for a C program's event loop
+*/
+int steward_wait_open(StewardCall *c, sqlite3 *db,
+                      struct steward_waiter **pp /* OUT */);
+int steward_wait_fd(struct steward_waiter *w);
+int steward_wait_ready(StewardCall *c, struct steward_waiter *w);
+void steward_wait_close(struct steward_waiter *w);
 
 /*************************************************************************
 ** Interface to code in private.c: a second connection to the same file

@@ -5,11 +5,14 @@
 **     wait steward.so
 */
 #include <dirent.h>
+#include <poll.h>
 #include <pthread.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "ctest.h"
+
+#include "../ext/steward.h"
 
 #define THREADS 8
 
@@ -143,6 +146,77 @@ static void test_fork(void) {
   sqlite3_close(db);
 }
 
+/*************************************************************************
+** An event loop
+*/
+#define COMMITS 200
+
+static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t cond = PTHREAD_COND_INITIALIZER;
+static int nSeen;
+
+/* Commit, and go on when it was seen. */
+static void *commit_each(void *pDb) {
+  int i;
+  for (i = 1; i <= COMMITS; i++) {
+    char zSql[60];
+    sqlite3_snprintf(sizeof(zSql), zSql, "UPDATE loop SET n = %d", i);
+    sqlite3_exec(pDb, zSql, NULL, NULL, NULL);
+    pthread_mutex_lock(&mutex);
+    while (nSeen < i) pthread_cond_wait(&cond, &mutex);
+    pthread_mutex_unlock(&mutex);
+  }
+  return NULL;
+}
+
+/* Every commit makes the descriptor readable until it is seen. */
+static void test_loop(const char *zMode) {
+  sqlite3 *db = open_file(0), *other = open_file(0);
+  const steward_api *api = steward_api_get(db);
+  steward_waiter *w = NULL;
+  pthread_t thread;
+  int nLoop = 0, i = 0;
+  char *z = sqlite3_mprintf("PRAGMA journal_mode = %s; CREATE TABLE IF NOT"
+                            " EXISTS loop(n); DELETE FROM loop;"
+                            "INSERT INTO loop VALUES (0)",
+                            zMode);
+  free(value(db, z));
+  sqlite3_free(z);
+  check(api->wait_open(db, &w) == SQLITE_OK, "wait_open: %s", api->error());
+  check(api->wait_ready(w) == 0, "nothing yet");
+  nSeen = 0;
+  pthread_create(&thread, NULL, commit_each, other);
+  while (i < COMMITS && nLoop++ < 100000) {
+    struct pollfd p = {api->wait_fd(w), POLLIN, 0};
+    if (!check(poll(&p, 1, 10000) == 1, "the descriptor slept")) break;
+    if (api->wait_ready(w) == 0) continue;
+    z = value(db, "SELECT n FROM loop");
+    check(z && atoi(z) >= i, "%s after %d", z ? z : "NULL", i);
+    i = z ? atoi(z) : i;
+    free(z);
+    pthread_mutex_lock(&mutex);
+    nSeen = i;
+    pthread_cond_signal(&cond);
+    pthread_mutex_unlock(&mutex);
+  }
+  check(i == COMMITS, "%s: %d commits seen in %d turns", zMode, i, nLoop);
+  pthread_mutex_lock(&mutex);
+  nSeen = COMMITS;
+  pthread_cond_signal(&cond);
+  pthread_mutex_unlock(&mutex);
+  pthread_join(thread, NULL);
+  check(api->wait_ready(NULL) == -1, "no handle");
+  check(strstr(api->error(), "no handle of this process") != NULL, "%s",
+        api->error());
+  api->wait_close(w);
+  api->wait_close(NULL);
+  check(sqlite3_close(db) == SQLITE_OK, "close");
+  db = open_loaded(":memory:");
+  check(api->wait_open(db, &w) != SQLITE_OK && w == NULL, "in memory");
+  sqlite3_close(db);
+  sqlite3_close(other);
+}
+
 int main(int argc, char **argv) {
   const char *zDir = getenv("TMPDIR");
   int i;
@@ -160,6 +234,8 @@ int main(int argc, char **argv) {
   test_threads();
   test_interrupt();
   test_fork();
+  test_loop("delete");
+  test_loop("wal");
   for (i = 0; i < FILES; i++) unlink(azFile[i]);
   return finish();
 }

@@ -301,8 +301,10 @@ static i64 data_version(StewardCall *c, void *pArg) {
   return steward_int(c, SQL_wait_version, 0, "");
 }
 
-/* How long until the next look, given when the last event was. */
-static i64 next_step(i64 nStep, i64 nSinceEvent) {
+/* How long until the next look, after one nStep long, given when the last event
+** was; 0: now. */
+i64 steward_wait_step(i64 nStep, i64 nSinceEvent) {
+  if (nSinceEvent <= 0) return STEP_MIN;
   if (nSinceEvent > AFTER) return STEP_IDLE;
   if (nSinceEvent > WINDOW) return STEP_AFTER;
   return nStep < STEP_MAX / 2 ? nStep * 2 : STEP_MAX;
@@ -321,9 +323,9 @@ static i64 wait_loop(StewardCall *c, WatchFile *pFile, i64 iEnd,
     i64 iNew;
     if (wait_event(pFile, nStep < iEnd - iNow ? nStep : iEnd - iNow, &iEvent)) {
       iLast = steward_monotonic_us();
-      nStep = STEP_MIN;
+      nStep = steward_wait_step(0, 0);
     } else {
-      nStep = next_step(nStep, steward_monotonic_us() - iLast);
+      nStep = steward_wait_step(nStep, steward_monotonic_us() - iLast);
     }
     iNew = look(c, iVersion, data_version, NULL);
     if (iNew == iVersion) continue;
