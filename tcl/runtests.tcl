@@ -49,7 +49,8 @@ proc bgerror {message} {
 set queue {}
 foreach source [lsort [glob -nocomplain $root/tests/*.c]] {
   set name [file rootname [file tail $source]]
-  if {$name in {bench bench_delivery bench_perf bench_keeper fuzz pool_example} || [string match ext_* $name]} continue
+  if {$name in {fuzz pool_example} || [string match bench* $name]
+      || [string match ext_* $name]} continue
   if {[selected $name] && [file executable $cdir/$name]} {
     lappend queue [list c $name $cdir/$name]
   }
