@@ -85,14 +85,15 @@ static void find_target(StewardCall *c, const char *zPath,
 }
 
 /* The VFS of the caller's file: two of them on one file would not see each
-** other's locks.  NULL: the default one. */
+** other's locks.  NULL: the default one, also for a caller in memory (memdb is
+** the VFS of sqlite3_deserialize()). */
 static const char *vfs_of(StewardCall *c) {
   const char *zFile = sqlite3_db_filename(c->db, "main");
   sqlite3_vfs *pVfs = NULL;
   if (zFile && zFile[0]) {
     sqlite3_file_control(c->db, "main", SQLITE_FCNTL_VFS_POINTER, &pVfs);
   }
-  return pVfs ? pVfs->zName : NULL;
+  return pVfs && strcmp(pVfs->zName, "memdb") ? pVfs->zName : NULL;
 }
 
 static PoolConn *acquire(StewardCall *c, const Target *pTarget,

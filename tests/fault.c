@@ -9,6 +9,8 @@
 ** tries at most POINTS values of n, spread over its length.  Two modes: the
 ** request fails alone (the next one works), or everything fails from there on.
 */
+#include <unistd.h>
+
 #include "ctest.h"
 
 #define POINTS 60
@@ -287,6 +289,32 @@ static void sweep_refused(const char *zSetup, const char *zSql, int bFull) {
   sqlite3_free(zScript);
 }
 
+/* Another file through the pool, which begins anew each time: the connection
+** that loads the library is the only one. */
+static void sweep_pool(const Scenario *pImage, int bFull) {
+  char zFile[] = "/tmp/steward-fault-XXXXXX";
+  sqlite3 *db = NULL;
+  char *zSql;
+  int fd = mkstemp(zFile);
+  if (fd >= 0) close(fd);
+  sqlite3_open(zFile, &db);
+  free(value(db, "CREATE TABLE t(x)"));
+  sqlite3_close(db);
+  zSql = sqlite3_mprintf(
+      "SELECT steward_setting('directories', '[\"/tmp\"]');"
+      "SELECT steward_setting('pool_threads', 1);"
+      "SELECT pool_configure(%Q, 2, 3, '5s', '{\"max_age\":\"1h\"}');"
+      "SELECT pool_exec(%Q, 'DELETE FROM t; INSERT INTO t VALUES (7)');"
+      "SELECT count(*) FROM pool_status;"
+      "SELECT pool_query_all(json_array(%Q, %Q), 'SELECT x FROM t');"
+      "SELECT pool_query(%Q, 'SELECT :a AS a, x FROM t',"
+      " '{\"a\":{\"$blob\":\"00ff\"}}')",
+      zFile, zFile, zFile, zFile, zFile);
+  sweep_one("pool", zSql, pImage, bFull);
+  sqlite3_free(zSql);
+  unlink(zFile);
+}
+
 static void sweep_examples(const Scenario *pImage, int bFull,
                            const char *zOnly) {
   sqlite3 *db = open_loaded(":memory:");
@@ -325,6 +353,7 @@ int main(int argc, char **argv) {
        i++) {
     sweep_refused(azRefused[i][0], azRefused[i][1], bFull);
   }
+  if (zOnly == NULL) sweep_pool(&image, bFull);
   sweep_examples(&image, bFull, zOnly);
   sqlite3_free(image.pImage);
   check(sqlite3_memory_used() == 0, "%lld bytes lost", sqlite3_memory_used());
