@@ -1,14 +1,22 @@
 -- id: jobs-002-leases
 -- version: 2
+DROP TRIGGER IF EXISTS steward_jobs_delete_key;
+DROP TRIGGER IF EXISTS steward_jobs_delete_group;
 DROP TRIGGER IF EXISTS steward_jobs_delete;
 DROP TRIGGER IF EXISTS steward_jobs_key_update;
 DROP TRIGGER IF EXISTS steward_jobs_key_insert;
 DROP TRIGGER IF EXISTS steward_jobs_key_next;
+DROP TRIGGER IF EXISTS steward_jobs_group_back;
 DROP TRIGGER IF EXISTS steward_jobs_group_next;
 DROP TRIGGER IF EXISTS steward_jobs_attempt;
 DROP TRIGGER IF EXISTS steward_jobs_status;
 DROP TRIGGER IF EXISTS steward_jobs_insert;
 DROP TRIGGER IF EXISTS steward_jobs_guard;
+DROP VIEW IF EXISTS steward_jobs_outrank;
+DROP VIEW IF EXISTS steward_jobs_wake_key;
+DROP VIEW IF EXISTS steward_jobs_hold_group;
+DROP VIEW IF EXISTS steward_jobs_wake_group;
+DROP VIEW IF EXISTS steward_jobs_place;
 
 DROP TABLE IF EXISTS steward_job_attempts;
 DROP TABLE IF EXISTS steward_fences;

@@ -116,13 +116,31 @@ CREATE TABLE IF NOT EXISTS steward_job_attempts (
   PRIMARY KEY (job_id, claim)
 ) WITHOUT ROWID;
 
+-- SQLite runs the program of a trigger before it asks its WHEN, with room for
+-- everything in it.  So the triggers that fire for every job are small: what
+-- they have to do now and then is done by the INSTEAD OF triggers of views that
+-- hold nothing.
+CREATE VIEW IF NOT EXISTS steward_jobs_place(id, status, now) AS
+SELECT NULL, NULL, NULL WHERE 0;
+CREATE VIEW IF NOT EXISTS steward_jobs_wake_group
+  (platform, group_key, was, now) AS
+SELECT NULL, NULL, NULL, NULL WHERE 0;
+CREATE VIEW IF NOT EXISTS steward_jobs_hold_group(platform, group_key, id) AS
+SELECT NULL, NULL, NULL WHERE 0;
+CREATE VIEW IF NOT EXISTS steward_jobs_wake_key
+  (platform, concurrency_key, places) AS
+SELECT NULL, NULL, NULL WHERE 0;
+CREATE VIEW IF NOT EXISTS steward_jobs_outrank
+  (id, platform, concurrency_key, places, priority, at) AS
+SELECT NULL, NULL, NULL, NULL, NULL, NULL WHERE 0;
+
 CREATE TRIGGER IF NOT EXISTS steward_jobs_guard
-BEFORE UPDATE OF status ON assistly_queue_jobs
+AFTER UPDATE OF status ON assistly_queue_jobs
 WHEN OLD.status <> NEW.status
  AND NOT CASE OLD.status
-   WHEN 'scheduled' THEN NEW.status IN ('retrying', 'processing', 'cancelled', 'dead_letter')
-   WHEN 'retrying' THEN NEW.status IN ('scheduled', 'processing', 'cancelled', 'dead_letter')
    WHEN 'processing' THEN NEW.status <> 'failed'
+   WHEN 'scheduled' THEN NEW.status <> 'posted' AND NEW.status <> 'failed'
+   WHEN 'retrying' THEN NEW.status <> 'posted' AND NEW.status <> 'failed'
    ELSE NEW.status = 'scheduled' AND OLD.status <> 'posted' END
 BEGIN
   SELECT RAISE(ABORT, 'assistly_queue_jobs: a job goes from scheduled or retrying to processing, from there to posted, retrying or dead_letter; a posted one stays posted');
@@ -137,12 +155,8 @@ WHEN CASE WHEN NEW.status IN ('scheduled', 'retrying')
           WHEN NEW.status = 'processing' THEN NEW.phase IS NOT 4
           ELSE NEW.phase IS NOT NULL END
 BEGIN
-  UPDATE assistly_queue_jobs
-     SET phase = CASE WHEN NEW.status IN ('scheduled', 'retrying') THEN 1
-                      WHEN NEW.status = 'processing' THEN 4 END,
-         lease_until = CASE WHEN NEW.status = 'processing'
-                            THEN NEW.updated_at + 300000 END
-   WHERE id = NEW.id;
+  INSERT INTO steward_jobs_place(id, status, now)
+  VALUES (NEW.id, NEW.status, NEW.updated_at);
 END;
 
 CREATE TRIGGER IF NOT EXISTS steward_jobs_status
@@ -152,19 +166,23 @@ WHEN CASE WHEN NEW.status IN ('scheduled', 'retrying')
           WHEN NEW.status = 'processing' THEN NEW.phase IS NOT 4
           ELSE NEW.phase IS NOT NULL END
 BEGIN
+  INSERT INTO steward_jobs_place(id, status, now)
+  VALUES (NEW.id, NEW.status,
+          coalesce((SELECT value FROM steward_config WHERE name = 'clock'),
+                  CAST(round((julianday('now') - 2440587.5) * 86400000)
+                       AS INTEGER)));
+END;
+
+CREATE TRIGGER IF NOT EXISTS steward_jobs_place_follows
+INSTEAD OF INSERT ON steward_jobs_place
+BEGIN
   UPDATE assistly_queue_jobs
      SET phase = CASE WHEN NEW.status IN ('scheduled', 'retrying') THEN 1
                       WHEN NEW.status = 'processing' THEN 4 END,
          claim = NULL,
          worker_id = NULL,
-         leased_at = CASE WHEN NEW.status = 'processing' THEN
-           coalesce((SELECT value FROM steward_config WHERE name = 'clock'),
-                    CAST(round((julianday('now') - 2440587.5) * 86400000)
-                         AS INTEGER)) END,
-         lease_until = CASE WHEN NEW.status = 'processing' THEN 300000 +
-           coalesce((SELECT value FROM steward_config WHERE name = 'clock'),
-                    CAST(round((julianday('now') - 2440587.5) * 86400000)
-                         AS INTEGER)) END
+         leased_at = iif(NEW.status = 'processing', NEW.now, NULL),
+         lease_until = iif(NEW.status = 'processing', NEW.now + 300000, NULL)
    WHERE id = NEW.id;
 END;
 
@@ -173,7 +191,8 @@ CREATE TRIGGER IF NOT EXISTS steward_jobs_attempt
 AFTER UPDATE OF status ON assistly_queue_jobs
 WHEN OLD.status = 'processing' AND NEW.status <> 'processing'
  AND (NEW.retries <> OLD.retries
-   OR NEW.status IN ('posted', 'dead_letter', 'cancelled'))
+   OR NEW.status = 'posted' OR NEW.status = 'dead_letter'
+   OR NEW.status = 'cancelled')
 BEGIN
   INSERT OR REPLACE INTO steward_job_attempts
   VALUES (OLD.id, coalesce(OLD.claim, -OLD.retries - 1), OLD.platform,
@@ -195,16 +214,43 @@ WHEN OLD.group_key IS NOT NULL
    OR OLD.phase IN (0, 1, 4) AND NEW.phase IN (1, 2)
   AND OLD.phase <> NEW.phase)
 BEGIN
+  INSERT INTO steward_jobs_wake_group
+  VALUES (OLD.platform, OLD.group_key, OLD.phase, NEW.updated_at);
+END;
+CREATE TRIGGER IF NOT EXISTS steward_jobs_wake_first
+INSTEAD OF INSERT ON steward_jobs_wake_group
+BEGIN
   UPDATE assistly_queue_jobs
-     SET phase = iif(concurrency_key IS NULL AND OLD.phase = 4
-                 AND coalesce(next_retry_at, scheduled_at) <= NEW.updated_at,
+     SET phase = iif(concurrency_key IS NULL AND NEW.was = 4
+                 AND coalesce(next_retry_at, scheduled_at) <= NEW.now,
                      0, 1)
    WHERE phase = 2
      AND id = (SELECT g.id FROM assistly_queue_jobs AS g
                       INDEXED BY steward_jobs_group
-                WHERE g.platform = OLD.platform
-                  AND g.group_key = OLD.group_key AND g.phase IS NOT NULL
+                WHERE g.platform = NEW.platform
+                  AND g.group_key = NEW.group_key AND g.phase IS NOT NULL
                 ORDER BY g.id LIMIT 1);
+END;
+
+-- One that comes back into its group (by a replay) goes before a later one that
+-- has not begun.
+CREATE TRIGGER IF NOT EXISTS steward_jobs_group_back
+AFTER UPDATE OF phase ON assistly_queue_jobs
+WHEN OLD.group_key IS NOT NULL AND OLD.phase IS NULL AND NEW.phase = 1
+BEGIN
+  INSERT INTO steward_jobs_hold_group
+  VALUES (OLD.platform, OLD.group_key, OLD.id);
+END;
+CREATE TRIGGER IF NOT EXISTS steward_jobs_hold_later
+INSTEAD OF INSERT ON steward_jobs_hold_group
+BEGIN
+  UPDATE assistly_queue_jobs SET phase = 2
+   WHERE phase = 0 AND id > NEW.id
+     AND id = (SELECT b.id FROM assistly_queue_jobs AS b
+                      INDEXED BY steward_jobs_group_active
+                WHERE b.platform = NEW.platform
+                  AND b.group_key = NEW.group_key AND b.phase IN (0, 4)
+                LIMIT 1);
 END;
 
 -- A place under a limit is free: it is for the first that waits, or for two
@@ -215,46 +261,64 @@ WHEN OLD.concurrency_key IS NOT NULL
  AND (OLD.phase IN (0, 1, 4) AND (NEW.phase IS NULL OR NEW.phase = 2)
    OR OLD.phase IN (0, 4) AND NEW.phase = 1)
 BEGIN
+  INSERT INTO steward_jobs_wake_key
+  VALUES (OLD.platform, OLD.concurrency_key, OLD.concurrency_limit);
+END;
+CREATE TRIGGER IF NOT EXISTS steward_jobs_wake_waiting
+INSTEAD OF INSERT ON steward_jobs_wake_key
+BEGIN
   UPDATE assistly_queue_jobs
      SET phase = iif(group_key IS NULL
-                  OR NOT EXISTS (SELECT 1 FROM assistly_queue_jobs AS b
-                                        INDEXED BY steward_jobs_group_active
-                                  WHERE b.platform = assistly_queue_jobs.platform
-                                    AND b.group_key = assistly_queue_jobs.group_key
-                                    AND b.phase IN (0, 4)), 0, 1)
+               OR NOT EXISTS (SELECT 1 FROM assistly_queue_jobs AS b
+                                     INDEXED BY steward_jobs_group
+                               WHERE b.platform = assistly_queue_jobs.platform
+                                 AND b.group_key = assistly_queue_jobs.group_key
+                                 AND b.phase IS NOT NULL
+                                 AND b.id < assistly_queue_jobs.id)
+              AND NOT EXISTS (SELECT 1 FROM assistly_queue_jobs AS b
+                                     INDEXED BY steward_jobs_group_active
+                               WHERE b.platform = assistly_queue_jobs.platform
+                                 AND b.group_key = assistly_queue_jobs.group_key
+                                 AND b.phase IN (0, 4)), 0, 1)
    WHERE id = (SELECT k.id FROM assistly_queue_jobs AS k
                       INDEXED BY steward_jobs_key
-                WHERE k.platform = OLD.platform
-                  AND k.concurrency_key = OLD.concurrency_key
+                WHERE k.platform = NEW.platform
+                  AND k.concurrency_key = NEW.concurrency_key
                   AND k.phase = 3
                 ORDER BY k.priority DESC,
                          coalesce(k.next_retry_at, k.scheduled_at), k.id
                 LIMIT 1)
      AND (SELECT count(*) FROM assistly_queue_jobs AS a
                  INDEXED BY steward_jobs_key
-           WHERE a.platform = OLD.platform
-             AND a.concurrency_key = OLD.concurrency_key
+           WHERE a.platform = NEW.platform
+             AND a.concurrency_key = NEW.concurrency_key
              AND a.phase IN (0, 4)) < concurrency_limit;
   UPDATE assistly_queue_jobs
      SET phase = iif(group_key IS NULL
-                  OR NOT EXISTS (SELECT 1 FROM assistly_queue_jobs AS b
-                                        INDEXED BY steward_jobs_group_active
-                                  WHERE b.platform = assistly_queue_jobs.platform
-                                    AND b.group_key = assistly_queue_jobs.group_key
-                                    AND b.phase IN (0, 4)), 0, 1)
+               OR NOT EXISTS (SELECT 1 FROM assistly_queue_jobs AS b
+                                     INDEXED BY steward_jobs_group
+                               WHERE b.platform = assistly_queue_jobs.platform
+                                 AND b.group_key = assistly_queue_jobs.group_key
+                                 AND b.phase IS NOT NULL
+                                 AND b.id < assistly_queue_jobs.id)
+              AND NOT EXISTS (SELECT 1 FROM assistly_queue_jobs AS b
+                                     INDEXED BY steward_jobs_group_active
+                               WHERE b.platform = assistly_queue_jobs.platform
+                                 AND b.group_key = assistly_queue_jobs.group_key
+                                 AND b.phase IN (0, 4)), 0, 1)
    WHERE id = (SELECT k.id FROM assistly_queue_jobs AS k
                       INDEXED BY steward_jobs_key
-                WHERE k.platform = OLD.platform
-                  AND k.concurrency_key = OLD.concurrency_key
+                WHERE k.platform = NEW.platform
+                  AND k.concurrency_key = NEW.concurrency_key
                   AND k.phase = 3
                 ORDER BY k.priority DESC,
                          coalesce(k.next_retry_at, k.scheduled_at), k.id
                 LIMIT 1)
-     AND concurrency_limit <> OLD.concurrency_limit
+     AND concurrency_limit <> NEW.places
      AND (SELECT count(*) FROM assistly_queue_jobs AS a
                  INDEXED BY steward_jobs_key
-           WHERE a.platform = OLD.platform
-             AND a.concurrency_key = OLD.concurrency_key
+           WHERE a.platform = NEW.platform
+             AND a.concurrency_key = NEW.concurrency_key
              AND a.phase IN (0, 4)) < concurrency_limit;
 END;
 
@@ -264,34 +328,20 @@ CREATE TRIGGER IF NOT EXISTS steward_jobs_key_insert
 AFTER INSERT ON assistly_queue_jobs
 WHEN NEW.phase = 3
 BEGIN
-  UPDATE assistly_queue_jobs SET phase = 3
-   WHERE id = (SELECT k.id FROM assistly_queue_jobs AS k
-                      INDEXED BY steward_jobs_key
-                WHERE k.platform = NEW.platform
-                  AND k.concurrency_key = NEW.concurrency_key
-                  AND k.phase = 0
-                ORDER BY k.priority, coalesce(k.next_retry_at, k.scheduled_at) DESC,
-                         k.id DESC
-                LIMIT 1)
-     AND (-priority, coalesce(next_retry_at, scheduled_at), id)
-       > (-NEW.priority, coalesce(NEW.next_retry_at, NEW.scheduled_at), NEW.id)
-     AND (SELECT count(*) FROM assistly_queue_jobs AS a
-                 INDEXED BY steward_jobs_key
-           WHERE a.platform = NEW.platform
-             AND a.concurrency_key = NEW.concurrency_key
-             AND a.phase IN (0, 4)) <= NEW.concurrency_limit;
-  UPDATE assistly_queue_jobs SET phase = 0
-   WHERE id = NEW.id
-     AND (SELECT count(*) FROM assistly_queue_jobs AS a
-                 INDEXED BY steward_jobs_key
-           WHERE a.platform = NEW.platform
-             AND a.concurrency_key = NEW.concurrency_key
-             AND a.phase IN (0, 4)) < NEW.concurrency_limit;
+  INSERT INTO steward_jobs_outrank
+  VALUES (NEW.id, NEW.platform, NEW.concurrency_key, NEW.concurrency_limit,
+          NEW.priority, coalesce(NEW.next_retry_at, NEW.scheduled_at));
 END;
-
 CREATE TRIGGER IF NOT EXISTS steward_jobs_key_update
 AFTER UPDATE OF phase ON assistly_queue_jobs
 WHEN NEW.phase = 3 AND OLD.phase = 1
+BEGIN
+  INSERT INTO steward_jobs_outrank
+  VALUES (NEW.id, NEW.platform, NEW.concurrency_key, NEW.concurrency_limit,
+          NEW.priority, coalesce(NEW.next_retry_at, NEW.scheduled_at));
+END;
+CREATE TRIGGER IF NOT EXISTS steward_jobs_takes_place
+INSTEAD OF INSERT ON steward_jobs_outrank
 BEGIN
   UPDATE assistly_queue_jobs SET phase = 3
    WHERE id = (SELECT k.id FROM assistly_queue_jobs AS k
@@ -303,51 +353,37 @@ BEGIN
                          k.id DESC
                 LIMIT 1)
      AND (-priority, coalesce(next_retry_at, scheduled_at), id)
-       > (-NEW.priority, coalesce(NEW.next_retry_at, NEW.scheduled_at), NEW.id)
+       > (-NEW.priority, NEW.at, NEW.id)
      AND (SELECT count(*) FROM assistly_queue_jobs AS a
                  INDEXED BY steward_jobs_key
            WHERE a.platform = NEW.platform
              AND a.concurrency_key = NEW.concurrency_key
-             AND a.phase IN (0, 4)) <= NEW.concurrency_limit;
+             AND a.phase IN (0, 4)) <= NEW.places;
   UPDATE assistly_queue_jobs SET phase = 0
    WHERE id = NEW.id
      AND (SELECT count(*) FROM assistly_queue_jobs AS a
                  INDEXED BY steward_jobs_key
            WHERE a.platform = NEW.platform
              AND a.concurrency_key = NEW.concurrency_key
-             AND a.phase IN (0, 4)) < NEW.concurrency_limit;
+             AND a.phase IN (0, 4)) < NEW.places;
 END;
 
 CREATE TRIGGER IF NOT EXISTS steward_jobs_delete
 AFTER DELETE ON assistly_queue_jobs
 BEGIN
   DELETE FROM steward_job_attempts WHERE job_id = OLD.id;
-  UPDATE assistly_queue_jobs SET phase = 1
-   WHERE OLD.phase IS NOT NULL AND OLD.group_key IS NOT NULL AND phase = 2
-     AND id = (SELECT g.id FROM assistly_queue_jobs AS g
-                      INDEXED BY steward_jobs_group
-                WHERE g.platform = OLD.platform
-                  AND g.group_key = OLD.group_key AND g.phase IS NOT NULL
-                ORDER BY g.id LIMIT 1);
-  UPDATE assistly_queue_jobs
-     SET phase = iif(group_key IS NULL
-                  OR NOT EXISTS (SELECT 1 FROM assistly_queue_jobs AS b
-                                        INDEXED BY steward_jobs_group_active
-                                  WHERE b.platform = assistly_queue_jobs.platform
-                                    AND b.group_key = assistly_queue_jobs.group_key
-                                    AND b.phase IN (0, 4)), 0, 1)
-   WHERE OLD.phase IN (0, 1, 4) AND OLD.concurrency_key IS NOT NULL
-     AND id = (SELECT k.id FROM assistly_queue_jobs AS k
-                      INDEXED BY steward_jobs_key
-                WHERE k.platform = OLD.platform
-                  AND k.concurrency_key = OLD.concurrency_key
-                  AND k.phase = 3
-                ORDER BY k.priority DESC,
-                         coalesce(k.next_retry_at, k.scheduled_at), k.id
-                LIMIT 1)
-     AND (SELECT count(*) FROM assistly_queue_jobs AS a
-                 INDEXED BY steward_jobs_key
-           WHERE a.platform = OLD.platform
-             AND a.concurrency_key = OLD.concurrency_key
-             AND a.phase IN (0, 4)) < concurrency_limit;
+END;
+CREATE TRIGGER IF NOT EXISTS steward_jobs_delete_group
+AFTER DELETE ON assistly_queue_jobs
+WHEN OLD.phase IS NOT NULL AND OLD.group_key IS NOT NULL
+BEGIN
+  INSERT INTO steward_jobs_wake_group
+  VALUES (OLD.platform, OLD.group_key, NULL, NULL);
+END;
+CREATE TRIGGER IF NOT EXISTS steward_jobs_delete_key
+AFTER DELETE ON assistly_queue_jobs
+WHEN OLD.phase IN (0, 1, 4) AND OLD.concurrency_key IS NOT NULL
+BEGIN
+  INSERT INTO steward_jobs_wake_key
+  VALUES (OLD.platform, OLD.concurrency_key, OLD.concurrency_limit);
 END;
