@@ -441,7 +441,7 @@ static void run_redis(const char *zSync, const char *zFsync) {
   int i;
   if (!redis_open(&redis, zFsync, 0)) {
     printf("Redis lists: no redis-server here\n");
-    return;
+    goto done;
   }
   db = open_fresh(zSync);
   side_open(&steward, db);
@@ -458,6 +458,7 @@ static void run_redis(const char *zSync, const char *zFsync) {
   side_close(&steward);
   sqlite3_close(db);
   redis_close(&redis);
+done:
   free(aA);
   free(aB);
   free(aC);
