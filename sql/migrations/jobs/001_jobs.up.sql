@@ -10,13 +10,13 @@
 
 -- The states are the seed's words and 'cancelled', which a job that must not
 -- run any more will need: a CHECK cannot be widened without copying the table.
--- (By OR: for IN with more than two values SQLite makes a table each time.)
+-- (By OR first: for IN with more than two values SQLite makes a table each time.)
 CREATE TABLE IF NOT EXISTS assistly_queue_jobs (
   id INTEGER PRIMARY KEY,
   status TEXT NOT NULL
-    CHECK (status = 'scheduled' OR status = 'retrying' OR status = 'processing'
-        OR status = 'posted' OR status = 'failed' OR status = 'dead_letter'
-        OR status = 'cancelled'),
+    CHECK (status = 'scheduled' OR status = 'processing' OR status = 'posted'
+        OR status IN ('scheduled', 'retrying', 'processing', 'posted',
+                      'failed', 'dead_letter', 'cancelled')),
   retries INTEGER NOT NULL DEFAULT 0,
   created_at INTEGER NOT NULL DEFAULT
     (CAST(round((julianday('now') - 2440587.5) * 86400000) AS INTEGER)),
