@@ -91,6 +91,7 @@ bench: $(SO) c-tests ## measure; ratios with percentiles, and JSON
 	$(O)/tests/bench_health $(SO) $(BENCH)
 	$(O)/tests/bench_pool $(SO) $(BENCH)
 	$(O)/tests/bench_job $(SO) $(BENCH)
+	$(O)/tests/bench_stream $(SO) $(BENCH)
 
 .PHONY: load
 load: need-test $(SO) ## load on the store from several processes (LOAD="--clients 4")

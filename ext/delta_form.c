@@ -75,6 +75,10 @@ void delta_form_free(StewardForm *pForm) {
     sqlite3_finalize(f->aStmt[1][i]);
     steward_feed_free(&f->aFeed[i]);
   }
+  for (i = 0; i < ArraySize(f->aKept); i++) {
+    sqlite3_finalize(f->aKept[i].pStmt);
+    sqlite3_free(f->aKept[i].zSql);
+  }
   sqlite3_finalize(f->pWalk);
   steward_feed_free(&f->feed);
   steward_buffer_free(&f->text);
@@ -665,6 +669,31 @@ sqlite3_stmt *delta_statement(StewardCall *c, DeltaForm *f, int bHistory,
   }
   if (rc) steward_fail_db(c, rc);
   return f->aStmt[bHistory][eStmt];
+}
+
+/* The statement with this text, which the form keeps: prepared, or as it was
+** left, reset, by the call before.  NULL when the call has failed. */
+sqlite3_stmt *delta_kept(StewardCall *c, DeltaForm *f, char *zSql) {
+  sqlite3_stmt *pStmt;
+  int i, n = ArraySize(f->aKept);
+  for (i = 0; zSql && i < n && c->rc == SQLITE_OK; i++) {
+    if (f->aKept[i].zSql && strcmp(f->aKept[i].zSql, zSql) == 0) {
+      sqlite3_free(zSql);
+      return f->aKept[i].pStmt;
+    }
+  }
+  pStmt = steward_prepare_text(
+      c, c->rc || zSql == NULL ? NULL : steward_mprintf(c, "%s", zSql));
+  if (pStmt == NULL) {
+    sqlite3_free(zSql);
+    return NULL;
+  }
+  sqlite3_finalize(f->aKept[0].pStmt);
+  sqlite3_free(f->aKept[0].zSql);
+  memmove(&f->aKept[0], &f->aKept[1], sizeof(f->aKept[0]) * (size_t)(n - 1));
+  f->aKept[n - 1].zSql = zSql;
+  f->aKept[n - 1].pStmt = pStmt;
+  return pStmt;
 }
 
 /* The form of zTable, whatever changed since it was kept: SQLite tells when it

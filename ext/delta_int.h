@@ -77,6 +77,10 @@ typedef struct DeltaForm {
       *aStmt[2][DELTA_STATEMENTS]; /* as it is now, as history has it */
   int abFed[DELTA_STATEMENTS];     /* of those as it is now: fed by ... */
   StewardFeed aFeed[DELTA_STATEMENTS];
+  struct {
+    char *zSql; /* owned */
+    sqlite3_stmt *pStmt;
+  } aKept[4];          /* others, by their text; the first is the oldest */
   int bUpRow;          /* DELTA_UP is fed, and stands on a row */
   unsigned mUsed;      /* those of this call, a bit each */
   sqlite3_stmt *pWalk; /* of delta_quick.c, and its keys */
@@ -117,6 +121,7 @@ DeltaForm *delta_form_loose(StewardCall *c, const char *zTable);
 void delta_form_close(StewardCall *c, DeltaForm *f);
 sqlite3_stmt *delta_statement(StewardCall *c, DeltaForm *f, int bHistory,
                               int eStmt);
+sqlite3_stmt *delta_kept(StewardCall *c, DeltaForm *f, char *zSql /* freed */);
 char *delta_source_sql(StewardCall *c, DeltaForm *f, int bHistory);
 void delta_check_installed(StewardCall *c, const char *zTable);
 int delta_is_table(StewardCall *c, const char *zTable);

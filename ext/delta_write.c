@@ -235,6 +235,7 @@ static void delta_create(sqlite3_context *ctx, int argc, sqlite3_value **argv) {
   StewardCall c;
   DeltaForm *f = NULL;
   Change change = {0};
+  i64 iBegin = steward_monotonic_us();
   const char *zTable;
   steward_open(&c, ctx, "delta_create", NULL, STEWARD_WRITE);
   zTable = steward_arg_text(&c, argv[0], "table", 1000);
@@ -254,6 +255,8 @@ static void delta_create(sqlite3_context *ctx, int argc, sqlite3_value **argv) {
     check_new(&c, f, argv[2]);
   }
   change_free(&change);
+  stream_note(&c, "update", f ? f->base.zTable : zTable, NULL,
+              c.rc == SQLITE_OK, iBegin);
   delta_form_close(&c, f);
   if (steward_close(&c) == SQLITE_OK) sqlite3_result_value(ctx, argv[2]);
 }
@@ -393,6 +396,7 @@ static void delta_update(sqlite3_context *ctx, int argc, sqlite3_value **argv) {
   StewardCall c;
   DeltaForm *f = NULL;
   Change change = {0};
+  i64 iBegin = steward_monotonic_us();
   const char *zTable, *zVersion;
   int bDelta;
   steward_open(&c, ctx, "delta_update", NULL, STEWARD_WRITE);
@@ -407,6 +411,8 @@ static void delta_update(sqlite3_context *ctx, int argc, sqlite3_value **argv) {
     if (c.rc == SQLITE_OK) update_row(&c, f, argv[1], bDelta, &change);
   }
   change_free(&change);
+  stream_note(&c, "update", f ? f->base.zTable : zTable, NULL,
+              c.rc == SQLITE_OK, iBegin);
   delta_form_close(&c, f);
   if (steward_close(&c) == SQLITE_OK) sqlite3_result_int(ctx, 1);
 }

@@ -24,6 +24,7 @@ typedef struct Edge {
   char *zNull;   /* `"x" = NULL, ...`, owned */
   char *zColumn; /* its first column, owned */
   sqlite3_stmt *pFind;
+  int bEmpty; /* the table has no rows: known with pFind */
 } Edge;
 
 typedef struct Table {
@@ -245,8 +246,10 @@ static sqlite3_stmt *referring(StewardCall *c, Cascade *k, int iTable, Edge *e,
         "SELECT c.%s FROM main.\"%w\" AS p CROSS JOIN main.\"%w\" AS c"
         " WHERE p.%s = ?1 AND %s",
         pChild->zId, t->zName, pChild->zName, t->zId, e->zJoin);
+    e->bEmpty = !steward_exec_int(
+        c, 0, "SELECT EXISTS (SELECT 1 FROM main.\"%w\")", pChild->zName);
   }
-  if (e->pFind == NULL) return NULL;
+  if (e->pFind == NULL || e->bEmpty) return NULL;
   sqlite3_reset(e->pFind);
   steward_bind_value(c, e->pFind, 1, pId);
   return e->pFind;
@@ -446,7 +449,8 @@ static char *cascade_report(StewardCall *c, const Cascade *k,
 }
 
 static char *cascade(StewardCall *c, const DeltaForm *f, sqlite3_value *pId,
-                     sqlite3_value *pScope, int bOtherScopes) {
+                     sqlite3_value *pScope, int bOtherScopes,
+                     i64 *pnGone /* OUT */) {
   Cascade k = {.f = f};
   char *zOthers, *zReport = NULL;
   int nOther;
@@ -464,6 +468,7 @@ static char *cascade(StewardCall *c, const DeltaForm *f, sqlite3_value *pId,
   settle(c, &k);
   delete_rows(c, &k);
   if (c->rc == SQLITE_OK) zReport = cascade_report(c, &k, zOthers);
+  if (c->rc == SQLITE_OK) *pnGone = k.nRow;
   sqlite3_free(zOthers);
   cascade_free(&k);
   return zReport;
@@ -497,6 +502,7 @@ static void delta_cascade_delete(sqlite3_context *ctx, int argc,
   DeltaForm *f = NULL;
   const char *zTable;
   char *zReport = NULL;
+  i64 iBegin = steward_monotonic_us(), nGone = 0;
   steward_open(&c, ctx, "delta_cascade_delete", NULL, STEWARD_WRITE);
   zTable = steward_arg_text(&c, argv[0], "table", 1000);
   steward_arg_payload(&c, argv[1], "id");
@@ -507,7 +513,8 @@ static void delta_cascade_delete(sqlite3_context *ctx, int argc,
     steward_options(&c, argv[3], aOption, ArraySize(aOption), &options);
   }
   if (c.rc == SQLITE_OK) f = delta_form_loose(&c, zTable);
-  zReport = cascade(&c, f, argv[1], pScope, (int)options.bOtherScopes);
+  zReport = cascade(&c, f, argv[1], pScope, (int)options.bOtherScopes, &nGone);
+  stream_note(&c, "update", f ? f->base.zTable : zTable, pScope, nGone, iBegin);
   delta_form_close(&c, f);
   if (steward_close(&c) == SQLITE_OK && zReport) {
     sqlite3_result_text64(ctx, zReport, strlen(zReport), sqlite3_free,

@@ -333,10 +333,11 @@ static i64 stream_log_write(StewardCall *c) {
 
 /* stream_log(on INTEGER) -> INTEGER, how many entries were written  directonly
 ** Measure the streaming operations of this connection from now on (1), or no
-** more (0): stream_snapshot, stream_changes (query), stream_deltas (delta).  As
-** reading never writes, the entries wait in memory, at most 256, and the next
-** call of stream_log writes them into streaming_performance_log, where they
-** stay for setting stream_log_age.
+** more (0): stream_snapshot, stream_changes (query), stream_deltas (delta), and
+** delta_create, delta_update, delta_cascade_delete (update).  As reading never
+** writes, the entries wait in memory, the last 256, and the next call of
+** stream_log writes them into streaming_performance_log, where they stay for
+** setting stream_log_age.
 ** Set: streaming
 ** Errors: "INVALID_ARGUMENT: stream_log: on must be within 0..1, got 2".
 ** Source: seed 004, section 6.

@@ -14,6 +14,7 @@ enum { STREAM_PAGE_MAX = 10000 }; /* rows of one call */
 typedef struct StreamFilter {
   struct {
     char *zColumn;         /* as the schema spells it, owned */
+    int iColumn;           /* its place in a row, by stream_changes.c */
     sqlite3_value *pValue; /* owned */
   } a[16];
   int n;

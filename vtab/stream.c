@@ -136,7 +136,10 @@ static int add_page(StewardCall *c, StewardRows *r, Page *p, sqlite3_stmt *pRow,
     steward_buffer_free(&cursor);
     p->nRow++;
   }
-  sqlite3_finalize(pRow);
+  if (pRow) {
+    sqlite3_reset(pRow);
+    sqlite3_clear_bindings(pRow);
+  }
   return bMore;
 }
 
@@ -164,7 +167,7 @@ static int page_by_index(StewardCall *c, StewardRows *r, Page *p,
                             p->f->zRowid);
       }
       sqlite3_str_appendall(s, " LIMIT ?5");
-      pStmt = steward_prepare_text(c, steward_str_finish(c, s));
+      pStmt = delta_kept(c, p->f, steward_str_finish(c, s));
       bind_page(c, p, &at, pStmt);
       bMore = add_page(c, r, p, pStmt, iFlag);
     }
@@ -179,7 +182,7 @@ static int page_by_key(StewardCall *c, StewardRows *r, Page *p, Place *pPlace) {
     sqlite3_str_appendf(s, " AND \"%w\" > ?3", p->f->names.zKey);
   }
   sqlite3_str_appendf(s, " ORDER BY \"%w\" LIMIT ?5", p->f->names.zKey);
-  pStmt = steward_prepare_text(c, steward_str_finish(c, s));
+  pStmt = delta_kept(c, p->f, steward_str_finish(c, s));
   bind_page(c, p, pPlace, pStmt);
   return add_page(c, r, p, pStmt, 0);
 }

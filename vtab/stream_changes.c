@@ -33,6 +33,7 @@ typedef struct Changes {
   sqlite3_value *pScope; /* owned */
   char *zTopic, *zBegin; /* owned */
   i64 nMax;
+  size_t nRow; /* how long the last row was */
 } Changes;
 
 /* Open the messages behind the position; NULL when some are gone. */
@@ -82,16 +83,31 @@ static void filter_scope(StewardCall *c, const DeltaForm *f,
   if (p->a[p->n++].pValue == NULL) steward_fail_nomem(c);
 }
 
-/* Does the row that pRow (DELTA_ALL) stands on pass the filter? */
-static int passes(const StreamFilter *p, sqlite3_stmt *pRow) {
-  int i, j, n = sqlite3_column_count(pRow);
-  for (i = 0; i < p->n; i++) {
+/* Find the columns of the filter among those of a row (DELTA_ALL). */
+static void find_columns(StewardCall *c, Changes *k) {
+  sqlite3_stmt *pRow = delta_statement(c, k->f, 0, DELTA_ALL);
+  int i, j, n = pRow ? sqlite3_column_count(pRow) : 0;
+  for (i = 0; i < k->filter.n && c->rc == SQLITE_OK; i++) {
     for (j = 0; j < n; j++) {
       const char *zName = sqlite3_column_name(pRow, j);
-      if (zName && sqlite3_stricmp(zName, p->a[i].zColumn) == 0 &&
-          delta_compare(sqlite3_column_value(pRow, j), p->a[i].pValue)) {
-        return 0;
+      if (zName == NULL) {
+        steward_fail_nomem(c);
+        return;
       }
+      if (sqlite3_stricmp(zName, k->filter.a[i].zColumn) == 0) {
+        k->filter.a[i].iColumn = j;
+      }
+    }
+  }
+}
+
+/* Does the row that pRow (DELTA_ALL) stands on pass the filter? */
+static int passes(const StreamFilter *p, sqlite3_stmt *pRow) {
+  int i;
+  for (i = 0; i < p->n; i++) {
+    if (delta_compare(sqlite3_column_value(pRow, p->a[i].iColumn),
+                      p->a[i].pValue)) {
+      return 0;
     }
   }
   return 1;
@@ -110,7 +126,9 @@ static void add_change(StewardCall *c, StewardRows *r, Changes *k,
                       sqlite3_column_value(pMessage, 1));
   }
   if (pRow && passes(&k->filter, pRow)) {
+    steward_buffer_reserve(c, &row, k->nRow + 32);
     stream_row_json(c, k->f, pRow, 0, &row);
+    k->nRow = row.n;
     zType = strcmp(zOp, "insert") ? "updated" : "created";
   } else if (pRow && strcmp(zOp, "insert") == 0) {
     return; /* never was in the filter */
@@ -249,6 +267,7 @@ void stream_changes_rows(StewardCall *c, StewardRows *r, int nArg,
       k.zBegin = steward_mprintf(c, "%s", steward_column(c, pRow, 1));
     }
     steward_give(c, SQL_stream_topic, pRow);
+    find_columns(c, &k);
     if (c->rc == SQLITE_OK) read_changes(c, r, &k, iAfter);
   }
   stream_note(c, "query", zTable, k.pScope, steward_row_count(r), iBegin);
