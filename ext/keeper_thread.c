@@ -259,7 +259,10 @@ static void check_start(StewardCall *c) {
   const char *zFile = sqlite3_db_filename(c->db, "main");
   char *zMode;
   if (c->rc) return;
-  if (zFile == NULL || zFile[0] == 0) {
+  if (!steward_installed(c, "core") && c->rc == SQLITE_OK) {
+    steward_fail(c, STEWARD_NOT_INSTALLED,
+                 "set 'core' is not installed: SELECT migrate_up('core')");
+  } else if (zFile == NULL || zFile[0] == 0) {
     steward_fail(c, STEWARD_UNSUPPORTED,
                  "it works on a connection of its own, which a database in "
                  "memory does not have: SELECT steward_tick() now and then");
@@ -268,10 +271,8 @@ static void check_start(StewardCall *c) {
                  "it writes on a connection of its own, which dqlite does not "
                  "replicate: call ttl_sweep() and the like between BEGIN "
                  "IMMEDIATE and COMMIT");
-  } else if (!steward_installed(c, "core") && c->rc == SQLITE_OK) {
-    steward_fail(c, STEWARD_NOT_INSTALLED,
-                 "set 'core' is not installed: SELECT migrate_up('core')");
   }
+  if (c->rc || sqlite3_uri_boolean(zFile, "immutable", 0)) return;
   zMode = steward_exec_text(c, "PRAGMA main.locking_mode");
   if (zMode && strcmp(zMode, "exclusive") == 0) {
     steward_fail(c, STEWARD_UNSUPPORTED,
