@@ -114,13 +114,16 @@ static inline void hash_bytes(unsigned long long *p, const void *pData, int n) {
   for (i = 0; i < n; i++) *p = (*p ^ a[i]) * 1099511628211ULL;
 }
 
-/* Columns that tell the time of day differ between two runs. */
-static inline int tells_time(const char *zColumn) {
+/* Columns that tell the time of day, or what was measured (the engine's counters,
+** how long a check took), differ between two runs. */
+static inline int is_measured(const char *zColumn) {
   size_t n = strlen(zColumn);
   return (n > 3 && (strcmp(zColumn + n - 3, "_ts") == 0 ||
                     strcmp(zColumn + n - 3, "_at") == 0 ||
                     strcmp(zColumn + n - 3, "_ms") == 0)) ||
-         strcmp(zColumn, "seeded") == 0 || strcmp(zColumn, "updated") == 0;
+         strcmp(zColumn, "seeded") == 0 || strcmp(zColumn, "updated") == 0 ||
+         strcmp(zColumn, "metric_value") == 0 ||
+         strcmp(zColumn, "details") == 0;
 }
 
 static inline void hash_query(sqlite3 *db, unsigned long long *p,
@@ -131,7 +134,7 @@ static inline void hash_query(sqlite3 *db, unsigned long long *p,
   while (pStmt && sqlite3_step(pStmt) == SQLITE_ROW) {
     for (i = 0; i < sqlite3_column_count(pStmt); i++) {
       int eType = sqlite3_column_type(pStmt, i);
-      if (tells_time(sqlite3_column_name(pStmt, i))) continue;
+      if (is_measured(sqlite3_column_name(pStmt, i))) continue;
       hash_bytes(p, &eType, (int)sizeof(eType));
       if (eType == SQLITE_NULL) continue;
       hash_bytes(p, sqlite3_column_blob(pStmt, i),
