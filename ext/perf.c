@@ -57,17 +57,6 @@ static void perf_record(sqlite3_context *ctx, int argc, sqlite3_value **argv) {
   if (steward_close(&c) == SQLITE_OK) sqlite3_result_int64(ctx, iId);
 }
 
-/* Is a set there, with all the steps that this library has?  One that an older
-** library installed lacks tables that statements of this one read. */
-int perf_set_ready(StewardCall *c, const char *zSet) {
-  int i, nStep = 0;
-  if (!steward_installed(c, zSet)) return 0;
-  for (i = 0; i < steward_step_count; i++) {
-    if (strcmp(steward_steps[i].zSet, zSet) == 0) nStep++;
-  }
-  return steward_int(c, SQL_migrate_version, 0, "t", zSet) >= nStep;
-}
-
 enum { STORE_COUNTERS = 7 };
 
 /* Of the pool that this connection's file has in this process. */

@@ -256,7 +256,7 @@ static void collect(StewardCall *c, SeriesList *p, i64 nStatements) {
   }
   for (i = 0; i < ArraySize(aSource) && c->rc == SQLITE_OK; i++) {
     sqlite3_stmt *pRow;
-    if (aSource[i].zSet && !perf_set_ready(c, aSource[i].zSet)) continue;
+    if (aSource[i].zSet && !steward_set_ready(c, aSource[i].zSet)) continue;
     pRow = steward_take(c, aSource[i].id);
     if (pRow && sqlite3_bind_parameter_count(pRow)) {
       sqlite3_bind_int64(pRow, 1, steward_now(c->p));

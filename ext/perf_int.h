@@ -137,7 +137,6 @@ int perf_history_roll(StewardCall *c, i64 nMax);
 /*************************************************************************
 ** Interface to code in perf.c
 */
-int perf_set_ready(StewardCall *c, const char *zSet);
 int perf_counter_at(StewardCall *c, int i, StewardCounter *pOut /* OUT */);
 
 /*************************************************************************

@@ -27,7 +27,7 @@ static void put_section(StewardCall *c, sqlite3_str *p, const char *zId,
                         const char *zTitle, const char *zNone,
                         enum StewardSqlId id) {
   const char *zSet = steward_sql[id].zSet;
-  if (c->rc || (strcmp(zSet, "none") && !perf_set_ready(c, zSet))) return;
+  if (c->rc || (strcmp(zSet, "none") && !steward_set_ready(c, zSet))) return;
   put_open(p, zId, zTitle);
   if (perf_page_table(c, p, id) == 0) {
     sqlite3_str_appendf(p, "<p class=none>%s</p>", zNone);
@@ -44,7 +44,7 @@ static void put_items(StewardCall *c, sqlite3_str **apOut, int *anCount,
                       enum StewardSqlId id) {
   const char *zSet = steward_sql[id].zSet;
   sqlite3_stmt *pRow;
-  if (c->rc || (strcmp(zSet, "none") && !perf_set_ready(c, zSet))) return;
+  if (c->rc || (strcmp(zSet, "none") && !steward_set_ready(c, zSet))) return;
   pRow = steward_take(c, id);
   if (pRow && sqlite3_bind_parameter_count(pRow)) {
     sqlite3_bind_int64(pRow, 1, steward_now(c->p));
@@ -194,7 +194,7 @@ static void put_statements(StewardCall *c, sqlite3_str *p, i64 nMax) {
   PerfStats *aStats;
   double rAll = 1;
   int i, n, bHistory;
-  bHistory = c->rc == SQLITE_OK && perf_set_ready(c, "maintenance");
+  bHistory = c->rc == SQLITE_OK && steward_set_ready(c, "maintenance");
   perf_store_copy(c, &aStats, &n);
   put_open(p, "statements", "Statements by total time");
   for (i = 0; i < n; i++) rAll += aStats[i].rNs;
@@ -283,7 +283,7 @@ static void put_trends(StewardCall *c, sqlite3_str *p) {
   Trend t = {0};
   int nMetric = 0;
   sqlite3_stmt *pRow;
-  if (c->rc || !perf_set_ready(c, "maintenance")) return;
+  if (c->rc || !steward_set_ready(c, "maintenance")) return;
   put_open(p, "trends", "Trends");
   sqlite3_str_appendall(p, "<p class=hint>Three days by the hour, and what "
                            "thirty days came to</p><div class=trends>");
@@ -339,14 +339,14 @@ static void put_head(StewardCall *c, sqlite3_str *p, const char *zTitle) {
                       steward_stamp(c->p), STEWARD_VERSION,
                       sqlite3_libversion());
   for (i = 0; i < ArraySize(aNav); i++) {
-    if (aNav[i][2] && (c->rc || !perf_set_ready(c, aNav[i][2]))) continue;
+    if (aNav[i][2] && (c->rc || !steward_set_ready(c, aNav[i][2]))) continue;
     sqlite3_str_appendf(p, "<a href=\"#%s\">%s</a>", aNav[i][0], aNav[i][1]);
   }
   sqlite3_str_appendall(p, "</nav>");
 }
 
 static void put_jobs(StewardCall *c, sqlite3_str *p) {
-  if (c->rc || !perf_set_ready(c, "jobs")) return;
+  if (c->rc || !steward_set_ready(c, "jobs")) return;
   put_open(p, "jobs", "Jobs");
   if (perf_page_table(c, p, SQL_perf_report_jobs) == 0) {
     sqlite3_str_appendall(p, "<p class=none>There is none.</p>");

@@ -259,6 +259,7 @@ void steward_begin(StewardCall *c);
 void steward_alone(StewardCall *c);
 int steward_busy_again(StewardCall *c, i64 iDeadline /* us, monotonic */);
 int steward_installed(StewardCall *c, const char *zSet);
+int steward_set_ready(StewardCall *c, const char *zSet);
 int steward_compare_versions(const char *zA, const char *zB);
 
 /*************************************************************************

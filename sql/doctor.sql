@@ -168,7 +168,15 @@ SELECT CASE WHEN t.pending IS NULL
     OR t.hazard IS NOT NULL;
 
 -- name: doctor_migrations
--- Sets that miss a step, or something that a step made.
+-- What a step made and somebody has dropped.
+-- set: core
+SELECT printf('%s %s of set %s has been dropped', type, name, set_name),
+       json_object('set', set_name, 'name', name),
+       printf('SELECT migrate_up(%Q)', set_name)
+  FROM migrate_missing WHERE needed;
+
+-- name: doctor_pending
+-- Sets that miss a step.
 -- set: core
 SELECT printf('set %s has %d steps that are not applied', m.set_name, count(*)),
        json_object('set', m.set_name, 'pending', count(*)),
@@ -176,12 +184,7 @@ SELECT printf('set %s has %d steps that are not applied', m.set_name, count(*)),
   FROM migrate_status AS m
  WHERE m.state = 'pending'
    AND m.set_name IN (SELECT set_name FROM main.steward_sets)
- GROUP BY m.set_name
- UNION ALL
-SELECT printf('%s %s of set %s has been dropped', type, name, set_name),
-       json_object('set', set_name, 'name', name),
-       printf('SELECT migrate_up(%Q)', set_name)
-  FROM migrate_missing WHERE needed;
+ GROUP BY m.set_name;
 
 -- name: doctor_deliveries
 -- Consumers that lose messages, or are about to be forgotten.

@@ -114,8 +114,8 @@ static inline void hash_bytes(unsigned long long *p, const void *pData, int n) {
   for (i = 0; i < n; i++) *p = (*p ^ a[i]) * 1099511628211ULL;
 }
 
-/* Columns that tell the time of day, or what was measured (the engine's counters,
-** how long a check took), differ between two runs. */
+/* Columns that tell the time of day, or what was measured (counters of the
+** engine, how long a check took), differ between two runs. */
 static inline int is_measured(const char *zColumn) {
   size_t n = strlen(zColumn);
   return (n > 3 && (strcmp(zColumn + n - 3, "_ts") == 0 ||

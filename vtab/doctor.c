@@ -14,7 +14,7 @@ typedef struct Kind {
   const char *zSeverity; /* critical: data is at risk; warning; advice */
   const char *zName;
   enum StewardSqlId eSql;
-  const char *zSet; /* asked only where this is installed, or NULL */
+  const char *zSet; /* asked where this is there whole, or NULL */
   const char *zWhy;
   const char *zEffect; /* of the SQL, with its cost */
   enum {
@@ -32,6 +32,12 @@ static const Kind aKind[] = {
     {"critical", "synchronous", SQL_doctor_synchronous, NULL,
      "after a power cut the last transactions, or the whole file, can be lost",
      "commits reach the disk; each waits for it", ARG_NONE},
+    {"critical", "migrations", SQL_doctor_migrations, "core",
+     "functions that need what is missing fail",
+     "what is missing is made; milliseconds", ARG_NONE},
+    {"critical", "migrations", SQL_doctor_pending, "core",
+     "functions that need what is missing fail",
+     "what is missing is made; milliseconds", ARG_NONE},
     {"critical", "integrity", SQL_doctor_pass, "maintenance",
      "rows can be lost or wrong wherever the damaged pages are read",
      "looks again; where rows are damaged, restore the last backup first "
@@ -42,9 +48,6 @@ static const Kind aKind[] = {
      "the index is made anew from its table, which nobody can write meanwhile; "
      "then the file is read again",
      ARG_NAME},
-    {"critical", "migrations", SQL_doctor_migrations, "core",
-     "functions that need what is missing fail",
-     "what is missing is made; milliseconds", ARG_NONE},
     {"warning", "foreign_keys", SQL_doctor_pass, "maintenance",
      "rows refer to rows that are not there",
      "these rows are deleted: look at them first with PRAGMA foreign_key_check",
@@ -188,7 +191,7 @@ static void check_rows(StewardCall *c, StewardRows *r, const Kind *k,
 static void kind_rows(StewardCall *c, StewardRows *r, const Kind *k,
                       HealthLook *l) {
   char *zList = NULL;
-  if (k->zSet && !steward_installed(c, k->zSet)) return;
+  if (k->zSet && !steward_set_ready(c, k->zSet)) return;
   switch (k->eArg) {
   case ARG_NONE: take_rows(c, r, k, steward_query(c, k->eSql, "")); break;
   case ARG_NAME:
@@ -212,8 +215,9 @@ static void kind_rows(StewardCall *c, StewardRows *r, const Kind *k,
   sqlite3_free(zList);
 }
 
-/* Where something of ours is missing, which is a finding itself, some questions
-** cannot be asked: they wait until it is mended. */
+/* Where something of ours is missing, or a set has steps to come, which is a
+** finding itself, some questions cannot be asked: they wait until it is
+** mended. */
 static void doctor_rows(StewardCall *c, StewardRows *r, int nArg,
                         sqlite3_value **apArg) {
   int i, bMissing = 0;

@@ -65,6 +65,14 @@ static int newest_version(const char *zSet) {
   return n;
 }
 
+/* Is a set there, with all the steps that this library has?  One that an older
+** library installed lacks tables that statements of this one read. */
+int steward_set_ready(StewardCall *c, const char *zSet) {
+  if (!steward_installed(c, zSet)) return 0;
+  return steward_int(c, SQL_migrate_version, 0, "t", zSet) >=
+         newest_version(zSet);
+}
+
 /* A statement found no table or index (zKind) of that name: is the set missing,
 ** was the object dropped behind the library's back, or has an older library
 ** migrated the set?  Asked by a call of its own, `probe`. */
