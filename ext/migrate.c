@@ -509,10 +509,9 @@ static void check_loss(StewardCall *c, const char *zSet, int iTarget) {
 ** third argument is 'force'; rows that a step itself put into its own tables,
 ** unchanged, do not count.  The script of an application's step runs as it is,
 ** but not where that loses rows (by DELETE, DROP TABLE, DROP COLUMN, or in the
-** end
-** a table has fewer); 'force' also passes over a DROP of what is gone.  `core`
-** goes only after every other set.  When the set maintenance has gone, the
-** pragmas of tune_apply('rollback') are set.
+** end a table has fewer); 'force' also passes over a DROP of what is gone.
+** `core` goes only after every other set.  When the set maintenance has gone,
+** the pragmas of tune_apply('rollback') are set.
 ** Errors: "CONFLICT: migrate_down: set 'X' down to version N would lose the
 **   rows of t (3 rows): save them, or SELECT migrate_down('X', N, 'force')";
 **   "CONFLICT: migrate_down: step 2 (fill) of set 'X' would lose 3 rows by its

@@ -22,21 +22,6 @@ static i64 pragma_int(StewardCall *c, const char *zPragma) {
   return steward_exec_int(c, 0, "PRAGMA main.%s", zPragma);
 }
 
-/* Commits of its own need a connection without a transaction. */
-void vacuum_check_alone(StewardCall *c) {
-  if (c->rc) return;
-  if (!sqlite3_get_autocommit(c->db) ||
-      sqlite3_txn_state(c->db, "main") != SQLITE_TXN_NONE) {
-    steward_fail(c, STEWARD_UNSUPPORTED,
-                 "it commits on its own, which cannot be inside a transaction: "
-                 "call it by SELECT %s(...) on its own, outside of BEGIN",
-                 c->zFunc);
-  } else if (sqlite3_db_readonly(c->db, "main") == 1) {
-    steward_fail(c, STEWARD_READ_ONLY,
-                 "the database is open read-only: open it for writing");
-  }
-}
-
 /*************************************************************************
 ** The log of runs
 */
@@ -150,7 +135,7 @@ static void vacuum_incremental(sqlite3_context *ctx, int argc,
     steward_fail(&c, STEWARD_INVALID_ARGUMENT,
                  "budget must be within 1..3600000 ms, got %lld", iBudget);
   }
-  vacuum_check_alone(&c);
+  steward_alone(&c);
   if (c.rc == SQLITE_OK && pragma_int(&c, "auto_vacuum") == 0) {
     steward_fail(&c, STEWARD_UNSUPPORTED,
                  "auto_vacuum is none, so free pages stay in the file: SELECT "
@@ -301,8 +286,7 @@ static void vacuum_full(sqlite3_context *ctx, int argc, sqlite3_value **argv) {
 
 /* vacuum_convert(mode TEXT) -> INTEGER, always 1    directonly
 ** Change auto_vacuum of the file to `incremental`, `full` or `none`, which
-** takes
-** a VACUUM; nothing is done when it is that already.
+** takes a VACUUM; nothing is done when it is that already.
 ** Errors: "INVALID_ARGUMENT: vacuum_convert: mode must be incremental, full or
 **   none, got 'x'"; those of vacuum_full().
 ** Source: seed 001, PRAGMA auto_vacuum.
@@ -470,7 +454,7 @@ static void vacuum_checkpoint(sqlite3_context *ctx, int argc,
                  "mode must be passive, full, restart or truncate, got '%s'",
                  zMode);
   }
-  vacuum_check_alone(&c);
+  steward_alone(&c);
   if (c.rc == SQLITE_OK) {
     /* SQLITE_CHECKPOINT_PASSIVE .. _TRUNCATE are 0 .. 3 */
     rc = sqlite3_wal_checkpoint_v2(c.db, "main", eMode, &nFrame, &nDone);
@@ -504,7 +488,7 @@ static void vacuum_optimize(sqlite3_context *ctx, int argc,
   StewardCall c;
   i64 nLimit;
   steward_open(&c, ctx, "vacuum_optimize", NULL, STEWARD_READ);
-  vacuum_check_alone(&c);
+  steward_alone(&c);
   nLimit = steward_exec_int(&c, 0, "PRAGMA analysis_limit");
   steward_exec(&c, "PRAGMA analysis_limit = 400");
   steward_exec(&c, "PRAGMA main.optimize");

@@ -137,7 +137,7 @@ static void vacuum_auto(sqlite3_context *ctx, int argc, sqlite3_value **argv) {
   i64 nPages = 0;
   char *zResult;
   steward_open(&c, ctx, "vacuum_auto", NULL, STEWARD_READ);
-  vacuum_check_alone(&c);
+  steward_alone(&c);
   vacuum_plan(&c, "main", &plan);
   if (c.rc == SQLITE_OK && plan.eAuto == 2 &&
       plan.nFree * 100 >=

@@ -14,7 +14,6 @@ typedef struct VacuumRun {
   i64 iStart; /* us */
 } VacuumRun;
 
-void vacuum_check_alone(StewardCall *c);
 void vacuum_run_begin(StewardCall *c, VacuumRun *pRun, const char *zType,
                       const char *zCommand);
 i64 vacuum_run_end(StewardCall *c, const VacuumRun *pRun);

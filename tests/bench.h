@@ -161,4 +161,21 @@ static inline void bench_end(void) {
   remove_files();
 }
 
+/* A base with 3 deltas and 5 headers, 10,000 times: time in steps of a
+** second, as a program writes them. */
+#define WORKSPACE                                                              \
+  "INSERT INTO workspaces(id, name) VALUES (x'00', 'w');"                      \
+  "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < "  \
+  "10000) INSERT INTO http(id, workspace_id, name, url, method, updated_at) "  \
+  "SELECT i * 10, x'00', 'name ' || i, 'http://example.org/' || i, 'GET', "    \
+  "1700000000 + i FROM n;"                                                     \
+  "INSERT INTO http(id, workspace_id, name, url, method, is_delta, "           \
+  "parent_http_id, delta_name, delta_url, updated_at) SELECT h.id + k.value, " \
+  "x'00', h.name, h.url, 'GET', 1, h.id, iif(k.value = 1, 'd', NULL), "        \
+  "iif(k.value = 2, 'e', NULL), h.updated_at + k.value FROM http AS h, "       \
+  "json_each('[1,2,3]') AS k;"                                                 \
+  "INSERT INTO http_header(id, http_id, header_key, header_value) SELECT "     \
+  "h.id + k.value, h.id, 'K' || k.value, 'v' FROM http AS h, "                 \
+  "json_each('[1,2,3,4,5]') AS k WHERE NOT h.is_delta;"
+
 #endif

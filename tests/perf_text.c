@@ -11,15 +11,7 @@
 #include <time.h>
 
 #include "ctest.h"
-
-static unsigned long long iState;
-
-static unsigned next(unsigned n) {
-  unsigned long long z = (iState += 0x9e3779b97f4a7c15ULL);
-  z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ULL;
-  z = (z ^ (z >> 27)) * 0x94d049bb133111ebULL;
-  return (unsigned)((z ^ (z >> 31)) >> 11) % n;
-}
+#include "random.h"
 
 /* Pieces that a tokenizer may trip over. */
 static const char *const azPiece[] = {

@@ -93,9 +93,8 @@ static i64 pending_rows(sqlite3_stmt *pPolicy, sqlite3_stmt *pDue) {
 ** due, or the last sweep failed; error says with what, until one goes through.
 ** pending is NULL when the table or column is gone or renamed, or what
 ** ttl_attach() made on it.  hazard says why an INSERT can fail over the
-** deletion
-** of a row: a foreign key or trigger that came after ttl_attach(); drop it, or
-** attach again with on_write 0.
+** deletion of a row: a foreign key or trigger that came after ttl_attach();
+** drop it, or attach again with on_write 0.
 ** Set: core
 ** Source: seed 002, ttl_expired_rows_pending and ttl_cleanup_deletes_total.
 ** Example: CREATE TABLE s(id, at INTEGER);

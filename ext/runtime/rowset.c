@@ -188,8 +188,7 @@ void steward_rows_from(StewardCall *c, StewardRows *r, enum StewardSqlId id,
 }
 
 /* The rows are those of a statement that was prepared for this, with the
-** columns
-** of the table in their order; it is finalized. */
+** columns of the table in their order; it is finalized. */
 void steward_rows_own(StewardRows *r, sqlite3_stmt *pStmt) {
   r->pStmt = pStmt;
 }
@@ -443,9 +442,8 @@ static int rowsetOpen(sqlite3_vtab *pBase, sqlite3_vtab_cursor **ppCursor) {
 }
 
 /* The end of the rows.  At once, not only when the cursor closes: statements
-** that
-** were taken may be handed to others by the cache as soon as they are through.
-** */
+** that were taken may be handed to others by the cache as soon as they are
+** through. */
 static void cursor_release(RowsetCursor *pCur) {
   StewardVtab *pTab = (StewardVtab *)pCur->base.pVtab;
   StewardCall c = {.p = pTab->p, .db = pTab->p->db};

@@ -338,8 +338,7 @@ static void open_call(StewardCall *c, Steward *p, const char *zFunc,
 }
 
 /* Run a statement that undoes.  A progress handler of the host may stop it,
-** too,
-** but not twice in a row: it is asked every so many steps. */
+** too, but not twice in a row: it is asked every so many steps. */
 static void run_surely(StewardCall *undo, enum StewardSqlId id) {
   int i;
   for (i = 0; i < 3; i++) {
@@ -354,10 +353,8 @@ static void run_surely(StewardCall *undo, enum StewardSqlId id) {
 /* Undo what the call wrote, if SQLite has not done so already.  After
 ** sqlite3_interrupt() nothing runs until the host's statement ends, not even
 ** ROLLBACK, and nothing can be prepared; but a statement that would write, and
-** is
-** interrupted, makes SQLite roll back the transaction by itself.  BEGIN
-** IMMEDIATE
-** is one, and prepare_begin() has it at hand. */
+** is interrupted, makes SQLite roll back the transaction by itself.  BEGIN
+** IMMEDIATE is one, and prepare_begin() has it at hand. */
 static void roll_back(StewardCall *c) {
   StewardCall undo = *c;
   undo.rc = SQLITE_OK;
