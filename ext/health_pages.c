@@ -102,6 +102,7 @@ void health_pages_move(StewardCall *c, HealthPages *g, i64 iBudget) {
     g->s.iMoved = steward_now(c->p);
     g->bMoved = 1;
   }
+  health_ended(c, &h, "open"); /* what is skipped now is counted next time */
   sqlite3_free(h.in.zErr);
   sqlite3_free(h.s.zFound);
 }
