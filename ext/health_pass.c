@@ -50,6 +50,10 @@ void health_found(StewardCall *c, HealthPass *h, const char *zCheck,
 ** not possible, which was noted; 0: a lock or the time was in the way. */
 int health_ended(StewardCall *c, HealthPass *h, const char *zWhat) {
   int rc = h->in.rc & 0xff, bEnded = 1;
+  /* the table of a pragma that is interrupted ends with SQLITE_ERROR */
+  if (rc == SQLITE_ERROR && h->in.zErr && strstr(h->in.zErr, "interrupted")) {
+    rc = SQLITE_INTERRUPT;
+  }
   if (rc == SQLITE_NOMEM) {
     steward_fail_nomem(c);
   } else if (rc == SQLITE_INTERRUPT && !h->bTime &&
