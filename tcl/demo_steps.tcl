@@ -255,8 +255,9 @@ proc demo::walk_expiry {} {
          WHERE tbl_name LIKE '@cache%' AND name NOT LIKE 'sqlite%';
       } {{attached\s+-+\s+1} {view\s+@cache_live} {trigger} {index}}
   step "Sweep" \
-      "Removes what has expired, oldest first, in one short transaction." {
-        SELECT ttl_sweep('@cache') AS removed;
+      "Removes what has expired, oldest first, in one transaction: of 10 ms unless\
+       told otherwise." {
+        SELECT ttl_sweep('@cache', '{"budget":"10s"}') AS removed;
         SELECT count(*) AS cached, sum(expires_at < unixepoch()) AS expired
           FROM @cache;
       } {{removed\s+-+\s+[1-9]} {expired\n-+\s+-+\n[1-9][0-9]*\s+0}}
