@@ -3,7 +3,7 @@
 #   tclsh tcl/runtests.tcl build/steward.so build/tests
 #
 # Every tests/*.test in its own tclsh, JOBS (2) at a time, with a limit of
-# TIMEOUT (300) seconds each; then the C tests that were built into the second
+# TIMEOUT (600) seconds each; then the C tests that were built into the second
 # directory: all but bench* and fuzz. TESTS="delivery ttl*" selects by
 # name. The last line is `N passed, N failed`, with `, N skipped` if any.
 # TEST_PRELOAD is put into LD_PRELOAD of the .test files (for ASan).
@@ -30,7 +30,7 @@ proc selected {name} {
   return 0
 }
 
-set limit [setting TIMEOUT 300]
+set limit [setting TIMEOUT 600]
 set jobs [setting JOBS 2]
 set preload [setting TEST_PRELOAD ""]
 set env(STEWARD_SO) $so
