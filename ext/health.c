@@ -60,6 +60,7 @@ static void note_holders(StewardCall *c, HealthLook *l) {
 /* Everything that was learnt, in the call's transaction. */
 static void store_look(StewardCall *c, HealthLook *l) {
   if (l->pass.bMoved) steward_slice_store(c, &l->pass.s);
+  if (l->pass.whole.iMoved) steward_slice_store(c, &l->pass.whole);
   health_pages_store(c, &l->pages);
   steward_slice_store(c, &l->holders);
   if (l->wal.iMoved) steward_slice_store(c, &l->wal);

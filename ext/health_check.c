@@ -72,23 +72,44 @@ static void check_statement(StewardCall *c, const Kind *pKind, HealthCheck *k) {
 ** The pass over the file
 */
 
+/* What is lacking to a verdict about the whole file; NULL: nothing.  What the
+** slices leave out counts as read when PRAGMA integrity_check has read it. */
+static const char *pass_lacks(StewardCall *c, const HealthPass *h,
+                              i64 nSkipped) {
+  i64 iSince = steward_now(c->p) - steward_setting_int(c, "health_pass_age");
+  if (h->s.iPassed == 0) {
+    return "the file has not been read to its end yet";
+  }
+  if (h->s.iPassed < iSince) {
+    return "the file was read to its end too long ago";
+  }
+  if (nSkipped && (h->whole.iPassed == 0 || h->whole.iPassed < iSince)) {
+    return "some of the file can be read by health_full() only";
+  }
+  return NULL;
+}
+
+/* The share of the file that was read. */
+static double pass_coverage(const StewardSlice *s, int bStale, i64 nSkipped) {
+  if (!bStale) return 1.0 - (double)nSkipped / (double)(s->nTotal + nSkipped);
+  if (s->iStarted == 0 || s->nTotal <= 0) return 0.0;
+  return (double)s->nDone / (double)s->nTotal;
+}
+
+/* A warning is a pass that ended too long ago, unknown one that has not ended,
+** or has left something out. */
 static void check_pass(StewardCall *c, HealthLook *l, HealthCheck *k) {
   const StewardSlice *s = &l->pass.s;
-  i64 iAge = steward_setting_int(c, "health_pass_age");
-  int bStale = s->iPassed == 0 || steward_now(c->p) - s->iPassed > iAge;
+  i64 nSkipped =
+      steward_int(c, SQL_health_skipped, 0, "tt", s->zResult, k->zType);
+  const char *zLacks = pass_lacks(c, &l->pass, nSkipped);
+  int bNever = s->iPassed == 0;
+  int bStale = bNever || (zLacks && pass_lacks(c, &l->pass, 0));
   sqlite3_stmt *pRow;
   k->iPassed = s->iPassed;
-  k->rCoverage = 1.0;
-  if (bStale) {
-    k->rCoverage = s->nTotal > 0 ? (double)s->nDone / (double)s->nTotal : 0.0;
-    if (s->iStarted == 0) k->rCoverage = 0.0;
-  }
+  k->rCoverage = zLacks ? pass_coverage(s, bStale, nSkipped) : 1.0;
   pRow = steward_query(c, SQL_health_pass, "tttllt", s->zResult, s->zFound,
-                       k->zType, s->nDone, s->nTotal,
-                       !bStale ? NULL
-                       : s->iPassed == 0
-                           ? "the file has not been read to its end yet"
-                           : "the file was read to its end too long ago");
+                       k->zType, s->nDone, s->nTotal, zLacks);
   if (steward_next(c, pRow)) {
     k->rValue = sqlite3_column_double(pRow, 0);
     k->zDetails = steward_mprintf(c, "%s", steward_column(c, pRow, 1));
@@ -96,8 +117,8 @@ static void check_pass(StewardCall *c, HealthLook *l, HealthCheck *k) {
   steward_give(c, SQL_health_pass, pRow);
   if (k->rValue > 0) {
     k->zStatus = k->zType[0] == 'f' ? "warning" : "critical";
-  } else if (bStale) {
-    k->zStatus = s->iPassed == 0 ? "unknown" : "warning";
+  } else if (zLacks) {
+    k->zStatus = bStale && !bNever ? "warning" : "unknown";
   }
 }
 

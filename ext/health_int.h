@@ -2,7 +2,8 @@
 ** health_int.h - what the files of health share.
 **
 ** health_pass.c reads the whole file, at once or in slices; health_walk.c
-** reads a table in windows; health_pages.c counts what pages hold;
+** reads a table in windows, with health_index.c; health_pages.c counts what
+** pages hold;
 ** health_locks.c finds who holds locks; health_check.c has the checks;
 ** health.c the verbs.
 */
@@ -21,12 +22,13 @@ enum { PASS_WHOLE, PASS_TABLES, PASS_COUNTS, PASS_FREELIST };
 
 typedef struct HealthPass {
   StewardSlice s;
-  sqlite3 *pPrivate; /* or NULL: the connection's own is read */
-  StewardCall in;    /* a call on the one that is read: it fails alone */
-  i64 iDeadline;     /* us; 0: none */
-  i64 iBudget;       /* us of this slice */
-  int bTime;         /* the deadline came */
-  int bMoved;        /* there is something to store */
+  StewardSlice whole; /* its iPassed: when nothing was left out */
+  sqlite3 *pPrivate;  /* or NULL: the connection's own is read */
+  StewardCall in;     /* a call on the one that is read: it fails alone */
+  i64 iDeadline;      /* us; 0: none */
+  i64 iBudget;        /* us of this slice */
+  int bTime;          /* the deadline came */
+  int bMoved;         /* there is something to store */
 } HealthPass;
 
 void health_pass_load(StewardCall *c, HealthPass *h);
@@ -43,6 +45,9 @@ int health_ended(StewardCall *c, HealthPass *h, const char *zWhat);
 /* health_walk.c */
 int health_walk(StewardCall *c, HealthPass *h, const char *zTable);
 int health_counts(StewardCall *c, HealthPass *h, const char *zTable);
+
+/* health_index.c */
+char *health_index_text(StewardCall *c, const char *zSql, int i);
 
 /* health_freelist.c */
 int health_freelist(StewardCall *c, HealthPass *h);

@@ -10,7 +10,8 @@
 ** only while it is small.
 **
 ** What was found is a list of {"check","what","sql"}; check is integrity,
-** indexes, foreign_keys, or skipped for what could not be read at all.
+** indexes, foreign_keys, or, for what could not be read, skipped (of all
+** three), skipped indexes, skipped foreign_keys.
 */
 #include <stdarg.h>
 #include <stdlib.h>
@@ -21,10 +22,18 @@
 void health_pass_load(StewardCall *c, HealthPass *h) {
   memset(h, 0, sizeof(*h));
   steward_slice_load(c, &h->s, "integrity");
+  steward_slice_load(c, &h->whole, "whole");
 }
 
 void health_pass_free(HealthPass *h) {
   steward_slice_free(&h->s);
+  steward_slice_free(&h->whole);
+}
+
+/* The whole file was read, by PRAGMA integrity_check. */
+static void read_all(StewardCall *c, HealthPass *h) {
+  steward_slice_pass(c, &h->s);
+  h->whole.iPassed = h->whole.iMoved = steward_now(c->p);
 }
 
 /* Note a finding, up to 20 of a check. */
@@ -235,7 +244,7 @@ static int read_table(StewardCall *c, HealthPass *h) {
   } else {
     bDone = h->s.eStage == PASS_COUNTS;
     if (!bDone && health_walk(c, h, zTable)) {
-      steward_slice_at(c, &h->s, PASS_COUNTS, zTable, "0");
+      steward_slice_at(c, &h->s, PASS_COUNTS, zTable, "0 ");
       bDone = 1;
     }
     bDone = bDone && health_counts(c, h, zTable);
@@ -311,10 +320,10 @@ int health_pass_look(StewardCall *c, HealthPass *h, i64 iBudget) {
   close_beside(&now);
   h->pPrivate = NULL;
   if (bEnded && c->rc == SQLITE_OK) {
-    steward_slice_pass(c, &now.s);
     steward_slice_free(&h->s);
     h->s = now.s;
     h->s.zName = "integrity";
+    read_all(c, h);
   } else {
     steward_slice_free(&now.s);
   }
@@ -381,7 +390,7 @@ void health_pass_full(StewardCall *c, HealthPass *h,
     steward_fail(c, STEWARD_BUSY,
                  "another connection holds the file locked: try again");
   } else if (c->rc == SQLITE_OK) {
-    steward_slice_pass(c, &h->s);
+    read_all(c, h);
   }
   h->s.iMoved = steward_now(c->p);
   h->bMoved = 1;

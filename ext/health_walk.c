@@ -124,54 +124,110 @@ static int add_flag(StewardCall *c, Walk *w, const char *zCheck,
   return 1;
 }
 
-/* Has the index an entry for the row? */
-static void index_flag(StewardCall *c, HealthPass *h, const char *zTable,
-                       const char *zIndex, Walk *w) {
-  sqlite3_stmt *pRow;
-  if (!add_flag(c, w, "indexes", zIndex)) return;
-  sqlite3_str_appendf(w->pFlags,
-                      ", EXISTS (SELECT 1 FROM main.\"%w\" AS x INDEXED BY "
-                      "\"%w\" WHERE %s",
-                      zTable, zIndex, w->zSame ? w->zSame : "1");
-  pRow = steward_prepare(&h->in,
-                         "SELECT name, coll FROM pragma_index_xinfo(%Q, "
-                         "'main') WHERE key AND cid >= 0",
-                         zIndex);
+/* What makes an entry of the index that of the row: into pSame; terms that are
+** expressions are computed from the row in pValues. */
+static void index_terms(StewardCall *c, HealthPass *h, const char *zIndex,
+                        const char *zSql, sqlite3_str *pSame,
+                        sqlite3_str *pValues) {
+  sqlite3_stmt *pRow =
+      steward_prepare(&h->in,
+                      "SELECT name, coll, cid, seqno FROM"
+                      " pragma_index_xinfo(%Q, 'main') WHERE key AND cid <> -1",
+                      zIndex);
   while (steward_next(&h->in, pRow)) {
-    const char *zName = steward_column(c, pRow, 0);
-    sqlite3_str_appendf(w->pFlags, " AND x.\"%w\" COLLATE \"%w\" IS t.\"%w\"",
-                        zName, steward_column(c, pRow, 1), zName);
+    const char *zColl = steward_column(c, pRow, 1);
+    int iTerm = sqlite3_column_int(pRow, 3);
+    char *zTerm;
+    if (sqlite3_column_int(pRow, 2) >= 0) {
+      const char *zName = steward_column(c, pRow, 0);
+      sqlite3_str_appendf(pSame, " AND x.\"%w\" COLLATE \"%w\" IS t.\"%w\"",
+                          zName, zColl, zName);
+      continue;
+    }
+    zTerm = health_index_text(c, zSql, iTerm);
+    sqlite3_str_appendf(pValues, "%s%s AS \"steward %d\"",
+                        sqlite3_str_length(pValues) ? ", " : "",
+                        zTerm ? zTerm : "?", iTerm);
+    sqlite3_str_appendf(pSame, " AND %s COLLATE \"%w\" IS v.\"steward %d\"",
+                        zTerm ? zTerm : "?", zColl, iTerm);
+    sqlite3_free(zTerm);
   }
   sqlite3_finalize(pRow);
-  sqlite3_str_appendall(w->pFlags, ")");
+}
+
+/* Can it be asked?  The texts of an index may say what only a CREATE INDEX
+** can. */
+static int flag_prepares(StewardCall *c, HealthPass *h, const char *zTable,
+                         const char *zFlag) {
+  sqlite3_stmt *pStmt = steward_prepare(
+      &h->in, "SELECT 1%s FROM main.\"%w\" AS t NOT INDEXED", zFlag, zTable);
+  int bOk = pStmt != NULL;
+  sqlite3_finalize(pStmt);
+  if (h->in.rc == SQLITE_ERROR) {
+    sqlite3_free(h->in.zErr);
+    h->in.zErr = NULL;
+    h->in.rc = SQLITE_OK;
+  }
+  return bOk;
+}
+
+/* Has the index an entry for the row?  (A partial one: where it is to.) */
+static void index_flag(StewardCall *c, HealthPass *h, const char *zTable,
+                       const char *zIndex, const char *zSql, Walk *w) {
+  char *zWhere = zSql ? health_index_text(c, zSql, -1) : NULL;
+  sqlite3_str *pSame = sqlite3_str_new(h->in.db);
+  sqlite3_str *pValues = sqlite3_str_new(h->in.db);
+  char *zSame, *zValues, *zFlag;
+  index_terms(c, h, zIndex, zSql ? zSql : "", pSame, pValues);
+  zSame = steward_str_finish(c, pSame);
+  zValues = sqlite3_str_finish(pValues);
+  zFlag = steward_mprintf(
+      c,
+      ", %s%s EXISTS (SELECT 1 FROM %s%s%s main.\"%w\" AS x INDEXED BY "
+      "\"%w\" WHERE %s%s%s%s)",
+      zWhere ? zWhere : "", zWhere ? " IS NOT TRUE OR" : "",
+      zValues ? "(SELECT " : "", zValues ? zValues : "",
+      zValues ? ") AS v CROSS JOIN" : "", zTable, zIndex,
+      w->zSame ? w->zSame : "1", zWhere ? " AND " : "", zWhere ? zWhere : "",
+      zSame ? zSame : "");
+  if (zFlag && (!flag_prepares(c, h, zTable, zFlag) ||
+                !add_flag(c, w, "indexes", zIndex))) {
+    health_found(c, h, "skipped indexes", NULL, "index %s cannot be looked up",
+                 zIndex);
+  } else if (zFlag) {
+    sqlite3_str_appendall(w->pFlags, zFlag);
+  }
+  sqlite3_free(zWhere);
+  sqlite3_free(zSame);
+  sqlite3_free(zValues);
+  sqlite3_free(zFlag);
 }
 
 static void walk_indexes(StewardCall *c, HealthPass *h, const char *zTable,
                          Walk *w) {
   sqlite3_stmt *pRow = steward_prepare(
       &h->in,
-      "SELECT l.name, l.partial OR EXISTS (SELECT 1 FROM"
-      " pragma_index_xinfo(l.name, 'main') AS x WHERE x.key AND x.cid < 0)"
-      " FROM pragma_index_list(%Q, 'main') AS l"
+      "SELECT l.name, m.sql FROM pragma_index_list(%Q, 'main') AS l"
+      " LEFT JOIN main.sqlite_schema AS m ON m.type = 'index'"
+      "  AND m.name = l.name"
       " WHERE NOT (l.origin = 'pk' AND %d)",
       zTable, w->bWithoutRowid);
   while (steward_next(&h->in, pRow)) {
-    const char *zIndex = steward_column(c, pRow, 0);
-    if (sqlite3_column_int(pRow, 1)) {
-      health_found(c, h, "skipped", NULL,
-                   "index %s is partial or on an expression", zIndex);
-    } else {
-      index_flag(c, h, zTable, zIndex, w);
-    }
+    index_flag(c, h, zTable, steward_column(c, pRow, 0),
+               (const char *)sqlite3_column_text(pRow, 1), w);
   }
   sqlite3_finalize(pRow);
 }
 
 /* Close the question about one foreign key. */
-static void foreign_key_flag(StewardCall *c, Walk *w, const char *zParent,
-                             char **pzNull, char **pzSame) {
-  if (c->rc == SQLITE_OK && *pzSame &&
-      add_flag(c, w, "foreign_keys", zParent)) {
+static void foreign_key_flag(StewardCall *c, HealthPass *h, Walk *w,
+                             const char *zParent, char **pzNull,
+                             char **pzSame) {
+  int bAsk = c->rc == SQLITE_OK && *pzSame;
+  if (bAsk && !add_flag(c, w, "foreign_keys", zParent)) {
+    health_found(c, h, "skipped foreign_keys", NULL,
+                 "one more foreign key to %s", zParent);
+  } else if (bAsk) {
     sqlite3_str_appendf(
         w->pFlags, ", %s OR EXISTS (SELECT 1 FROM main.\"%w\" AS p WHERE %s)",
         *pzNull, zParent, *pzSame);
@@ -204,7 +260,7 @@ static void walk_foreign_keys(StewardCall *c, HealthPass *h, const char *zTable,
     const char *zFrom = steward_column(c, pRow, 2);
     const char *zTo = (const char *)sqlite3_column_text(pRow, 3);
     if (sqlite3_column_int(pRow, 0) == 0) {
-      foreign_key_flag(c, w, zParent, &zNull, &zSame);
+      foreign_key_flag(c, h, w, zParent, &zNull, &zSame);
       sqlite3_free(zParent);
       zParent = steward_mprintf(c, "%s", steward_column(c, pRow, 1));
     }
@@ -216,7 +272,7 @@ static void walk_foreign_keys(StewardCall *c, HealthPass *h, const char *zTable,
              zFrom);
   }
   sqlite3_finalize(pRow);
-  foreign_key_flag(c, w, zParent, &zNull, &zSame);
+  foreign_key_flag(c, h, w, zParent, &zNull, &zSame);
   sqlite3_free(zParent);
 }
 
@@ -326,49 +382,111 @@ int health_walk(StewardCall *c, HealthPass *h, const char *zTable) {
   return health_ended(c, h, zTable);
 }
 
-/* Has each index as many entries as the table has rows?  What no slice had time
-** for twenty times over is left out, and said. */
-int health_counts(StewardCall *c, HealthPass *h, const char *zTable) {
-  int nTried = h->s.zKey ? atoi(h->s.zKey) : 0, bEnded;
-  i64 nRow = -1;
-  char zTried[20];
-  sqlite3_stmt *pIndex;
-  steward_exec(&h->in, "BEGIN");
-  pIndex = steward_prepare(
+/* Does SQLite count all rows by this index?  It does that fastest, and by the
+** one that it likes best, whatever INDEXED BY says. */
+static int counts_by(HealthPass *h, const char *zTable, const char *zIndex) {
+  sqlite3_stmt *pPlan = steward_prepare(
       &h->in,
-      "SELECT l.name FROM pragma_index_list(%Q, 'main') AS l"
-      " WHERE l.partial = 0 AND NOT (l.origin = 'pk' AND (SELECT wr FROM"
-      " pragma_table_list(%Q) WHERE schema = 'main'))",
-      zTable, zTable);
-  while (steward_next(&h->in, pIndex) && c->rc == SQLITE_OK) {
-    const char *zIndex = steward_column(c, pIndex, 0);
-    i64 nEntry = steward_exec_int(
-        &h->in, 0, "SELECT count(*) FROM main.\"%w\" INDEXED BY \"%w\"", zTable,
-        zIndex);
-    if (nRow < 0) {
-      nRow = steward_exec_int(
-          &h->in, 0, "SELECT count(*) FROM main.\"%w\" NOT INDEXED", zTable);
-    }
-    if (h->in.rc == SQLITE_OK && nEntry != nRow) {
-      char *zMend = steward_mprintf(c, "REINDEX \"%w\"", zIndex);
-      health_found(c, h, "indexes", zMend,
-                   "wrong # of entries in index %s: %lld for %lld rows", zIndex,
-                   nEntry, nRow);
-      sqlite3_free(zMend);
-    }
+      "EXPLAIN QUERY PLAN SELECT count(*) FROM main.\"%w\" INDEXED BY \"%w\"",
+      zTable, zIndex);
+  size_t nIndex = strlen(zIndex), nPlan = 0;
+  int bBy = 0;
+  if (steward_next(&h->in, pPlan)) {
+    const char *z = (const char *)sqlite3_column_text(pPlan, 3);
+    nPlan = z ? strlen(z) : 0;
+    bBy = nPlan > nIndex && z[nPlan - nIndex - 1] == ' ' &&
+          strcmp(z + nPlan - nIndex, zIndex) == 0;
+  }
+  sqlite3_finalize(pPlan);
+  return bBy;
+}
+
+/* Has the index as many entries as there are rows for it?  zWhere: that of a
+** partial one.  Both are counted in one transaction. */
+static void count_index(StewardCall *c, HealthPass *h, const char *zTable,
+                        const char *zIndex, const char *zWhere) {
+  i64 nEntry, nRow;
+  const char *zEntries = zWhere                         ? zWhere
+                         : counts_by(h, zTable, zIndex) ? NULL
+                                                        : "1";
+  steward_exec(&h->in, "BEGIN");
+  nEntry = steward_exec_int(
+      &h->in, 0, "SELECT count(*) FROM main.\"%w\" INDEXED BY \"%w\"%s%s",
+      zTable, zIndex, zEntries ? " WHERE " : "", zEntries ? zEntries : "");
+  nRow = steward_exec_int(
+      &h->in, 0, "SELECT count(*) FROM main.\"%w\" NOT INDEXED%s%s", zTable,
+      zWhere ? " WHERE " : "", zWhere ? zWhere : "");
+  if (h->in.rc == SQLITE_OK && nEntry != nRow) {
+    char *zMend = steward_mprintf(c, "REINDEX \"%w\"", zIndex);
+    health_found(c, h, "indexes", zMend,
+                 "wrong # of entries in index %s: %lld for %lld rows", zIndex,
+                 nEntry, nRow);
+    sqlite3_free(zMend);
+  }
+}
+
+/* The next index behind zLast is counted: 1 when there was time, 0 when there
+** was none, and -1 when there is no next.  *pzLast becomes its name. */
+static int count_next(StewardCall *c, HealthPass *h, const char *zTable,
+                      char **pzLast) {
+  char *zName = NULL, *zSql = NULL, *zWhere = NULL;
+  int bEnded;
+  sqlite3_stmt *pIndex = steward_prepare(
+      &h->in,
+      "SELECT l.name, iif(l.partial, m.sql, NULL)"
+      " FROM pragma_index_list(%Q, 'main') AS l"
+      " LEFT JOIN main.sqlite_schema AS m ON m.type = 'index'"
+      "  AND m.name = l.name"
+      " WHERE l.name > %Q AND NOT (l.origin = 'pk' AND (SELECT wr FROM"
+      " pragma_table_list(%Q) WHERE schema = 'main')) ORDER BY l.name LIMIT 1",
+      zTable, *pzLast, zTable);
+  if (steward_next(&h->in, pIndex)) {
+    const char *z = (const char *)sqlite3_column_text(pIndex, 1);
+    zName = steward_mprintf(c, "%s", steward_column(c, pIndex, 0));
+    zSql = z ? steward_mprintf(c, "%s", z) : NULL;
   }
   sqlite3_finalize(pIndex);
+  if (zSql) zWhere = health_index_text(c, zSql, -1);
+  if (zName && (zSql == NULL || zWhere)) {
+    count_index(c, h, zTable, zName, zWhere);
+  }
   bEnded = health_ended(c, h, zTable);
   steward_exec(&h->in,
                sqlite3_get_autocommit(h->in.db) ? "SELECT 1" : "ROLLBACK");
   health_ended(c, h, zTable);
-  if (!bEnded && nTried >= 20) {
-    health_found(c, h, "skipped", NULL,
-                 "the indexes of %s take longer to count than a slice has",
-                 zTable);
-    return 1;
+  if (bEnded && zName == NULL) return -1;
+  sqlite3_free(zSql);
+  sqlite3_free(zWhere);
+  if (zName) {
+    sqlite3_free(*pzLast);
+    *pzLast = zName;
   }
-  sqlite3_snprintf(sizeof(zTried), zTried, "%d", nTried + 1);
-  if (!bEnded) steward_slice_at(c, &h->s, PASS_COUNTS, zTable, zTried);
   return bEnded;
+}
+
+/* The indexes of a table.  The key is how often a slice was too short for the
+** next one, and the one before it.  What no slice had time for twenty times
+** over is left out, and said. */
+int health_counts(StewardCall *c, HealthPass *h, const char *zTable) {
+  const char *zKey = h->s.zKey ? h->s.zKey : "0 ";
+  int nTried = atoi(zKey), eNext = 1;
+  char *zLast = steward_mprintf(c, "%s", strchr(zKey, ' ') + 1), *zAt;
+  while (c->rc == SQLITE_OK && eNext == 1) {
+    char *zBefore = steward_mprintf(c, "%s", zLast);
+    eNext = count_next(c, h, zTable, &zLast);
+    if (eNext == 0 && nTried >= 20) {
+      health_found(c, h, "skipped indexes", NULL,
+                   "index %s takes longer to count than a slice has", zLast);
+      nTried = -1;
+    }
+    zAt = steward_mprintf(c, "%d %s", eNext == 0 ? nTried + 1 : 0,
+                          eNext == 0 && nTried >= 0 ? zBefore : zLast);
+    if (zAt) steward_slice_at(c, &h->s, PASS_COUNTS, zTable, zAt);
+    nTried = 0;
+    sqlite3_free(zAt);
+    sqlite3_free(zBefore);
+    if (eNext == 1 && steward_monotonic_us() >= h->iDeadline) eNext = 0;
+  }
+  sqlite3_free(zLast);
+  return eNext < 0;
 }

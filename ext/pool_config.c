@@ -89,13 +89,28 @@ static void store_row(StewardCall *c, const char *zPath, const PoolConfig *f) {
               f->bWrites, f->bDurable);
 }
 
+/* What counts for a file now: as its rows say, or its pool, where there is
+** one. */
+static void take_present(StewardCall *c, const char *zReal, const char *zGiven,
+                         PoolConfig *pOut) {
+  PoolState s;
+  int i, bSame = 0;
+  pool_config_read(c, zReal ? zReal : zGiven, zGiven, pOut);
+  for (i = 0; zReal && !bSame && pool_state(c, i, &s); i++) {
+    bSame = strcmp(s.zPath, zReal) == 0;
+    if (bSame) *pOut = s.config;
+    sqlite3_free(s.zPath);
+  }
+}
+
 /* pool_configure(path TEXT, min INTEGER, max INTEGER, timeout
 **   [, options JSON]) -> INTEGER, always 1    directonly
 ** The connections of a file's pool: min are opened when it is first used and
-** stay, max is the most, timeout (ms or text) how long a caller waits for one.
-** Counts for the process from now on, and where the set maintenance is
-** installed it is stored in sqlite_pool_config, for the path `default` too: the
-** row for files without one (2, 8, 30 s until you change it).
+** stay, max is the most, timeout (ms or text) how long a caller waits for one;
+** with NULL it and the options stay as they are.  Counts for the process from
+** now on, and where the set maintenance is installed it is stored in
+** sqlite_pool_config, for the path `default` too: the row for files without one
+** (2, 8, 30 s until you change it).
 ** Set: maintenance
 ** Errors: "INVALID_ARGUMENT: pool_configure: max must be min, 4, or more, got
 **   2"; NOT_FOUND; NOT_INSTALLED for the path `default`.
@@ -111,19 +126,20 @@ static void pool_configure(sqlite3_context *ctx, int argc,
   PoolConfig config = pool_default;
   const char *zPath;
   char *zReal = NULL;
-  int bAll, bStored = 0;
+  int bAll, bStored = 0, bKeep = sqlite3_value_type(argv[3]) == SQLITE_NULL;
   steward_open(&c, ctx, "pool_configure", NULL, STEWARD_READ);
   zPath = steward_arg_text(&c, argv[0], "path", 4000);
-  config.nMin = steward_arg_int(&c, argv[1], "min", 1, 1000);
-  config.nMax = steward_arg_int(&c, argv[2], "max", 1, 1000);
-  config.iTimeout = steward_arg_time(&c, argv[3], "timeout");
-  check_numbers(&c, &config);
-  if (argc > 4) {
-    steward_options(&c, argv[4], aOption, ArraySize(aOption), &config);
-  }
   bAll = c.rc == SQLITE_OK && strcmp(zPath, "default") == 0;
   if (!bAll && c.rc == SQLITE_OK) {
     zReal = steward_path_allowed(&c, zPath, 0);
+  }
+  if (bKeep) take_present(&c, zReal, zPath, &config);
+  config.nMin = steward_arg_int(&c, argv[1], "min", 1, 1000);
+  config.nMax = steward_arg_int(&c, argv[2], "max", 1, 1000);
+  if (!bKeep) config.iTimeout = steward_arg_time(&c, argv[3], "timeout");
+  check_numbers(&c, &config);
+  if (argc > 4) {
+    steward_options(&c, argv[4], aOption, ArraySize(aOption), &config);
   }
   if (c.rc == SQLITE_OK && (bAll || steward_installed(&c, "maintenance"))) {
     c.zSet = "maintenance";

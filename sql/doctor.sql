@@ -378,6 +378,6 @@ SELECT printf('%d callers wait for a connection to %s, and %d of %d are in use',
               waiting, path, in_use, max_connections),
        json_object('path', path, 'in_use', in_use, 'max', max_connections,
                    'waiting', waiting, 'timeouts_total', timeouts_total),
-       printf('SELECT pool_configure(%Q, %d, %d, ''30s'')', path,
+       printf('SELECT pool_configure(%Q, %d, %d, NULL)', path,
               min_connections, min(1000, 2 * max_connections))
   FROM pool_status WHERE waiting > 0 OR utilisation >= 0.9;

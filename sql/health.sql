@@ -67,6 +67,11 @@ SELECT name, item, units_done, units_total,
        started_at, moved_at, passed_at AS last_full_pass
   FROM main.steward_slices WHERE units_total > 0;
 
+-- name: health_skipped
+-- How much of what check ?2 is about the last whole pass (?1) has left out.
+SELECT count(*) FROM json_each(?1)
+ WHERE value ->> '$.check' IN ('skipped', 'skipped ' || ?2);
+
 -- name: health_pass
 -- What the pass over the file says about check ?3: findings of the last whole
 -- one (?1) and of the one under way (?2); ?4 of ?5 units of it are done, ?6 is
@@ -76,10 +81,11 @@ SELECT count(*) FILTER (WHERE value ->> '$.check' = ?3),
          'found', CASE WHEN count(*) FILTER (WHERE value ->> '$.check' = ?3) > 0
                   THEN json_group_array(value ->> '$.what')
                        FILTER (WHERE value ->> '$.check' = ?3) END,
-         'skipped', CASE WHEN count(*)
-                              FILTER (WHERE value ->> '$.check' = 'skipped') > 0
+         'skipped', CASE WHEN count(*) FILTER (WHERE value ->> '$.check'
+                                     IN ('skipped', 'skipped ' || ?3)) > 0
                     THEN json_group_array(value ->> '$.what')
-                         FILTER (WHERE value ->> '$.check' = 'skipped') END,
+                         FILTER (WHERE value ->> '$.check'
+                                 IN ('skipped', 'skipped ' || ?3)) END,
          'units_done', iif(?4 < ?5, ?4, NULL),
          'units_total', iif(?4 < ?5, ?5, NULL),
          'reason', ?6,

@@ -265,6 +265,52 @@ static void order(sqlite3 *db) {
   release(held);
 }
 
+/* health_checks and steward_doctor tell of a pool that is too small for those
+** who use it, and the doctor's SQL makes room. */
+static void told(sqlite3 *db) {
+  static const char zStatus[] =
+      "SELECT status || ' ' || value || coalesce(' ' || (details ->> '$.sql'),"
+      " '') FROM health_checks WHERE check_type = 'pool'";
+  static const char zFinding[] =
+      "SELECT severity || ': ' || what || ' ' || (evidence ->> '$.waiting') ||"
+      " iif(why <> '' AND effect <> '', '', ' ?') FROM steward_doctor"
+      " WHERE finding = 'pool'";
+  Caller a;
+  char *zSql, *z;
+  sqlite3 *held, *more;
+  configure(db, "1, 2, '7s', '{\"max_age\":\"1h\"}'");
+  expect(db, zStatus, "healthy 0.0");
+  held = acquire(0);
+  expect(db, zStatus, "healthy 50.0");
+  expect(db, zFinding, NULL);
+  more = acquire(0);
+  expect(db, zStatus, "warning 100.0 SELECT * FROM pool_status");
+  z = sqlite3_mprintf("warning: 0 callers wait for a connection to %s, and 2 "
+                      "of 2 are in use 0",
+                      zFile);
+  expect(db, zFinding, z);
+  sqlite3_free(z);
+  nOrder = 0;
+  pthread_create(&a.thread, NULL, wait_in_line, &a);
+  while (status(db, "waiting") != 1) sqlite3_sleep(1);
+  expect(db, zStatus, "critical 100.0 SELECT * FROM pool_status");
+  z = sqlite3_mprintf("warning: 1 callers wait for a connection to %s, and 2 "
+                      "of 2 are in use 1",
+                      zFile);
+  expect(db, zFinding, z);
+  sqlite3_free(z);
+  zSql = value(db, "SELECT sql FROM steward_doctor WHERE finding = 'pool'");
+  expect(db, zSql, "1");
+  free(zSql);
+  pthread_join(a.thread, NULL);
+  check(nOrder == 1, "the one who waited was served");
+  expect(db, zFinding, NULL);
+  expect(db, zStatus, "healthy 50.0");
+  check(status(db, "max_connections") == 4, "as many again");
+  release(more);
+  release(held);
+}
+
 /*************************************************************************
 ** Files and connections that go
 */
@@ -599,6 +645,7 @@ int main(int argc, char **argv) {
   names(db);
   limits(db);
   order(db);
+  told(db);
   threads(db);
   many();
   files(db);
