@@ -12,7 +12,7 @@ LDLIBS  ?= -lpcre2-8 -lm -lpthread
 #JOBS    = 2               # make test: so many files at a time
 #SEED    = 4711            # make test, fuzz: repeat a random run
 #SEEDS   = docs/           # make test: compare tests/seeds/ with the documents
-SECONDS ?= 60#             # make fuzz: for how long
+SECONDS ?= 60#             # make fuzz, wal: for how long
 PREFIX  ?= /usr/local#     # make install: below here ...
 DESTDIR ?=#                # ... inside of this staging directory
 LIBDIR  ?= $(PREFIX)/lib
@@ -76,6 +76,10 @@ test: need-test $(SO) c-tests ## all tests (TESTS="delivery ttl" VERBOSE=1)
 .PHONY: hammer
 hammer: need-test $(SO) ## processes that publish, read and are killed (ROUNDS=200)
 	STEWARD_SO=$(SO) ROUNDS=$${ROUNDS:-200} tclsh tests/hammer.test
+
+.PHONY: wal
+wal: $(SO) c-tests ## a writer, readers and upkeep for a minute (SECONDS=60)
+	$(O)/tests/wal $(SO) $(SECONDS)
 
 .PHONY: fault
 fault: $(SO) c-tests ## fail each allocation in turn

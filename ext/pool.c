@@ -509,15 +509,18 @@ static void note_acquired(Pool *pPool, PoolConn *pConn, i64 nWait) {
 /* The slot's connection if it is good, else a new one. */
 static PoolConn *make_good(StewardCall *c, Pool *pPool, PoolConn *pConn,
                            const PoolConfig *pConfig, i64 iNow) {
-  int bBroken = pConn && !pool_conn_is_good(pConn, pConfig, iNow), bOpened = 0;
-  if (pConn && !bBroken) return pConn;
+  int bOld = pConn && pConfig->iMaxAge &&
+             iNow - pConn->iOpened > pConfig->iMaxAge * 1000;
+  int bBroken = pConn && !bOld && !pool_conn_is_good(pConn, pConfig, iNow);
+  int bOpened = 0;
+  if (pConn && !bOld && !bBroken) return pConn;
   pool_conn_close(pConn);
   pConn = pool_conn_open(c, pPool->zPath, pPool->zVfs, pConfig);
   if (pConn) pConn->pPool = pPool;
   bOpened = pConn != NULL;
   pthread_mutex_lock(&g.mutex);
   pPool->nBroken += bBroken;
-  pPool->nClosed += bBroken;
+  pPool->nClosed += bBroken || bOld;
   pPool->nOpened += bOpened;
   pthread_mutex_unlock(&g.mutex);
   return pConn;

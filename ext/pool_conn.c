@@ -145,9 +145,6 @@ int pool_conn_is_good(PoolConn *pConn, const PoolConfig *pConfig, i64 iNow) {
       bMoved) {
     return 0;
   }
-  if (pConfig->iMaxAge && iNow - pConn->iOpened > pConfig->iMaxAge * 1000) {
-    return 0;
-  }
   pool_conn_callbacks(pConn, 1);
   pConn->iBusy = pConfig->iBusy * 1000;
   if (iNow - pConn->iProbed < pConfig->iProbe * 1000) return 1;

@@ -14,3 +14,11 @@ VALUES (?1, ?2, ?3, ?4)
    SET min_connections = ?2, max_connections = ?3, connection_timeout = ?4
  WHERE min_connections <> ?2 OR max_connections <> ?3
     OR connection_timeout <> ?4;
+
+-- name: tune_pool_options
+-- How many of them stay idle (?2), and for how long each lives (?3, ms).
+-- set: maintenance
+INSERT INTO main.steward_pool_options(db_path, max_idle, max_age_ms)
+VALUES (?1, ?2, ?3)
+    ON CONFLICT (db_path) DO UPDATE SET max_idle = ?2, max_age_ms = ?3
+ WHERE max_idle IS NOT ?2 OR max_age_ms IS NOT ?3;

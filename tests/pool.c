@@ -406,6 +406,36 @@ static void own_config(sqlite3 *db) {
   strcpy(zFile, zPath);
 }
 
+/* The profile `streaming`: 25, 5 of them idle, each for a while. */
+static void streaming(sqlite3 *db) {
+  sqlite3 *own, *aDb[7];
+  char zPath[300];
+  int i, nOpened;
+  strcpy(zPath, zFile);
+  snprintf(zFile, sizeof(zFile), "%s/streaming.db", zDir);
+  remove_file(zFile);
+  own = open_loaded(zFile);
+  free(value(own, "PRAGMA journal_mode = WAL; SELECT migrate_up('maintenance');"
+                  "SELECT tune_apply('streaming')"));
+  for (i = 0; i < 7; i++) aDb[i] = acquire(0);
+  check(status(db, "max_connections") == 25, "25 at most");
+  for (i = 0; i < 7; i++) release(aDb[i]);
+  check(status(db, "idle") == 5, "5 stay idle, not %d", status(db, "idle"));
+  expect(own,
+         "UPDATE steward_pool_options SET max_age_ms = max_age_ms / 100000"
+         " WHERE max_age_ms = 300000; SELECT changes()",
+         "1");
+  spin(150000); /* the rows are read 10 times a second */
+  release(acquire(0));
+  nOpened = status(db, "opened_total");
+  spin(4000);
+  release(acquire(0));
+  check(status(db, "opened_total") == nOpened + 1, "too old to be handed out");
+  check(status(db, "broken_total") == 0, "which is no fault of it");
+  sqlite3_close(own);
+  strcpy(zFile, zPath);
+}
+
 /*************************************************************************
 ** Threads
 */
@@ -651,6 +681,7 @@ int main(int argc, char **argv) {
   files(db);
   broken(db);
   own_config(db);
+  streaming(db);
   check(sqlite3_close(db) == SQLITE_OK, "close");
   check(sqlite3_memory_used() == 0, "%lld bytes lost", sqlite3_memory_used());
   if (argc < 3 || strcmp(argv[2], "nofork")) forks();

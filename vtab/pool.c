@@ -12,8 +12,8 @@
 ** One row for each pool of this process, its file by the real path: its
 ** connections, callers that wait, what share of max_connections is in use, and
 ** how long callers have waited for a connection (percentiles within 20 %).
-** broken_total counts those that were replaced because they were too old,
-** could not read, or their file had been deleted or replaced.
+** broken_total counts those that were replaced because they could not read, or
+** their file had been deleted or replaced.
 ** Source: seed 001, connection pool utilization.
 ** Example: SELECT count(*) FROM pool_status WHERE path = '/none'; -- 0
 */
