@@ -41,7 +41,7 @@ static void job_cancel(sqlite3_context *ctx, int argc, sqlite3_value **argv) {
   i64 iId;
   steward_open(&c, ctx, "job_cancel", "jobs", STEWARD_WRITE_ONE);
   iId = steward_arg_int(&c, argv[0], "id", INT64_MIN, INT64_MAX);
-  job_prune_sometimes(&c);
+  job_prune_sometimes(&c, 1);
   steward_run(&c, SQL_job_cancel, "ll", iId, steward_now(c.p));
   if (c.rc == SQLITE_OK && sqlite3_changes(c.db) == 0) {
     fail_state(&c, iId, "only a job that is not finished can be cancelled");

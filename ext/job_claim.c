@@ -12,6 +12,7 @@
 ** they are more than the claim wants, it goes through them by rank, past the
 ** priorities at which there are only jobs of the future.
 */
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -89,6 +90,7 @@ static int refresh(StewardCall *c, const char *zQueue, i64 iNow) {
 /* A job that may run now, or, with a limit, that is to be looked at first. */
 typedef struct Ready {
   i64 iId, iPriority, iAt, nLimit;
+  int iQueue; /* of those that the claim looks at, from 1; 0: in phase 1 */
 } Ready;
 
 typedef struct Claim {
@@ -99,6 +101,7 @@ typedef struct Claim {
   Ready *aReady; /* of every queue the first nMaxRows; owned */
   i64 nReady;
   i64 nAlloc;
+  int iQueue;           /* the one that it looks at, from 1 */
   int bMore;            /* something was left for another round */
   i64 iNumber;          /* of the lease, 0: nothing is leased yet */
   i64 nTaken;           /* jobs leased ... */
@@ -149,6 +152,7 @@ static i64 add_ready(StewardCall *c, Claim *p, sqlite3_stmt *s, i64 nMax,
     pReady->iPriority = sqlite3_column_int64(s, 1);
     pReady->iAt = sqlite3_column_int64(s, 2);
     pReady->nLimit = sqlite3_column_int64(s, 4);
+    pReady->iQueue = 0;
     n++;
   }
   return nRead;
@@ -159,8 +163,10 @@ static i64 add_ready(StewardCall *c, Claim *p, sqlite3_stmt *s, i64 nMax,
 static void find_ready(StewardCall *c, Claim *p, const char *zQueue) {
   sqlite3_stmt *s =
       steward_query(c, SQL_job_ready, "tl", zQueue, p->nMaxRows + BATCH);
+  i64 i = p->nReady;
   add_ready(c, p, s, p->nMaxRows, NULL);
   steward_give(c, SQL_job_ready, s);
+  for (; i < p->nReady; i++) p->aReady[i].iQueue = p->iQueue;
 }
 
 /* The first by rank of those whose time has come; 0: there are more priorities
@@ -200,6 +206,7 @@ static void find_due(StewardCall *c, Claim *p, const char *zQueue) {
 
 /* Do what is due in a queue and find what may run. */
 static void look_at(StewardCall *c, Claim *p, const char *zQueue) {
+  p->iQueue++;
   if (steward_int(c, SQL_job_paused, 0, "t", zQueue)) return;
   if (refresh(c, zQueue, p->iNow)) p->bMore = 1;
   if (c->rc == SQLITE_OK) find_due(c, p, zQueue);
@@ -209,6 +216,7 @@ static void look_at(StewardCall *c, Claim *p, const char *zQueue) {
 static void look_at_all(StewardCall *c, Claim *p, const Queues *q) {
   sqlite3_stmt *s;
   p->nReady = 0;
+  p->iQueue = 0;
   p->bMore = 0;
   if (q->zOne) {
     look_at(c, p, q->zOne);
@@ -226,22 +234,76 @@ static int compare_ready(const void *pA, const void *pB) {
   return a->iId < b->iId ? -1 : a->iId > b->iId;
 }
 
-/* Lease a job; 0: its group or its limit does not let it run. */
-static int take_one(StewardCall *c, Claim *p, const Ready *pReady) {
-  if (pReady->nLimit) {
-    steward_run(c, SQL_job_promote, "ll", pReady->iId, pReady->nLimit);
-    if (steward_int(c, SQL_job_phase, -1, "l", pReady->iId)) return 0;
-  }
+/* The number of the claim's leases. */
+static i64 lease_number(StewardCall *c, Claim *p) {
   if (p->iNumber == 0) {
     p->iNumber = steward_fence(c);
     sqlite3_str_appendf(p->pHandle, "c%lld", p->iNumber);
   }
-  steward_run(c, SQL_job_take, "lltll", pReady->iId, p->iNow, p->zWorker,
-              p->iLease, p->iNumber);
-  if (c->rc || sqlite3_changes(c->db) == 0) return 0;
-  sqlite3_str_appendf(p->pHandle, "%c%lld", p->nTaken ? ',' : ':', pReady->iId);
+  return p->iNumber;
+}
+
+static void add_taken(Claim *p, i64 iId) {
+  sqlite3_str_appendf(p->pHandle, "%c%lld", p->nTaken ? ',' : ':', iId);
   p->nTaken++;
+}
+
+/* Lease a job; 0: its group or its limit does not let it run. */
+static int take_one(StewardCall *c, Claim *p, const Ready *pReady) {
+  i64 iNumber;
+  if (pReady->nLimit) {
+    steward_run(c, SQL_job_promote, "ll", pReady->iId, pReady->nLimit);
+    if (steward_int(c, SQL_job_phase, -1, "l", pReady->iId)) return 0;
+  }
+  iNumber = lease_number(c, p);
+  steward_run(c, SQL_job_take, "lltll", pReady->iId, p->iNow, p->zWorker,
+              p->iLease, iNumber);
+  if (c->rc || sqlite3_changes(c->db) == 0) return 0;
+  add_taken(p, pReady->iId);
   return 1;
+}
+
+/* Lease n jobs that may run, which stand one behind the other in their queue;
+** 0: not all of them were to be had. */
+static int take_run(StewardCall *c, Claim *p, const Ready *aReady, i64 n) {
+  const Ready *pFirst = aReady, *pLast = aReady + n - 1;
+  JobIds taken = {0};
+  i64 i, nBefore = p->nTaken, iNumber = lease_number(c, p);
+  char *zQueue = steward_text(c, SQL_job_platform, "l", pFirst->iId);
+  job_ids_run(c, SQL_job_take_at,
+              steward_query(c, SQL_job_take_at, "tltlllll", zQueue, p->iNow,
+                            p->zWorker, p->iLease, iNumber, pLast->iPriority,
+                            pLast->iAt, pLast->iId),
+              &taken);
+  if (pFirst->iAt < pLast->iAt) {
+    job_ids_run(c, SQL_job_take_until,
+                steward_query(c, SQL_job_take_until, "tltlllll", zQueue,
+                              p->iNow, p->zWorker, p->iLease, iNumber,
+                              pFirst->iPriority, pFirst->iAt, pLast->iAt),
+                &taken);
+  }
+  assert(taken.n <= n); /* there are no others between the first and the last */
+  for (i = 0; i < n && c->rc == SQLITE_OK; i++) {
+    if (job_ids_take(&taken, aReady[i].iId)) add_taken(p, aReady[i].iId);
+  }
+  sqlite3_free(zQueue);
+  job_ids_clear(&taken);
+  return c->rc == SQLITE_OK && p->nTaken - nBefore == n;
+}
+
+/* How many of the ready jobs from iFrom on are such a run, as far as they are
+** wanted. */
+static i64 run_length(const Claim *p, i64 iFrom) {
+  const Ready *pFirst = &p->aReady[iFrom], *pNext = pFirst + 1;
+  i64 n = 1, nWanted = p->nMaxRows - p->nTaken;
+  if (pFirst->iQueue == 0) return 1;
+  for (; n < nWanted && iFrom + n < p->nReady; n++, pNext++) {
+    if (pNext->iQueue != pFirst->iQueue ||
+        pNext->iPriority != pFirst->iPriority) {
+      break;
+    }
+  }
+  return n;
 }
 
 /* Lease the first jobs of the queues.  A round looks at DUE more than it wants
@@ -249,16 +311,20 @@ static int take_one(StewardCall *c, Claim *p, const Ready *pReady) {
 static void take(StewardCall *c, Claim *p, const Queues *q) {
   int iRound;
   for (iRound = 0; iRound < ROUNDS && c->rc == SQLITE_OK; iRound++) {
-    i64 i;
+    i64 i, n;
     int nBlocked = 0;
     look_at_all(c, p, q);
     if (p->nReady) {
       qsort(p->aReady, (size_t)p->nReady, sizeof(Ready), compare_ready);
     }
-    for (i = 0; i < p->nReady && p->nTaken < p->nMaxRows && !c->rc; i++) {
-      if (take_one(c, p, &p->aReady[i])) continue;
+    for (i = 0; i < p->nReady && p->nTaken < p->nMaxRows && !c->rc; i += n) {
+      const Ready *pReady = &p->aReady[i];
+      int bTaken;
+      n = run_length(p, i);
+      bTaken = n > 1 ? take_run(c, p, pReady, n) : take_one(c, p, pReady);
+      if (bTaken) continue;
       p->bMore = 1;
-      if (p->aReady[i].nLimit == 0 || ++nBlocked > DUE) break;
+      if (pReady->nLimit == 0 || ++nBlocked > DUE) break;
     }
     if (!p->bMore || p->nTaken == p->nMaxRows) break;
   }

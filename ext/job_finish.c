@@ -15,6 +15,8 @@
 typedef struct Report Report;
 struct Report {
   void (*xReport)(StewardCall *, Report *, i64 iJob, i64 iNumber);
+  /* several of one claim, in place of a call for each; may be NULL */
+  void (*xReportAll)(StewardCall *, Report *, const JobIds *, i64 iNumber);
   i64 iNow;
   sqlite3_value *pResult; /* of job_complete, or NULL */
   const char *zError;     /* of job_fail ... */
@@ -64,12 +66,12 @@ static int remove_old(StewardCall *c, int iState) {
   return nDone;
 }
 
-/* Retention: some of the jobs that have ended long ago; how many.  Dead ones
-** are counted. */
+/* Retention: up to 128 jobs of each state that have ended long ago; how many.
+** Dead ones are counted. */
 static i64 remove_some(StewardCall *c, int bLook) {
   i64 nDone = 0;
   int i;
-  for (i = 0; i < ArraySize(aRetained); i++) {
+  for (i = 0; i < ArraySize(aRetained) && c->rc == SQLITE_OK; i++) {
     int n;
     if (bLook) c->p->aJobOld[i] = old_until(c, i);
     if (c->p->aJobOld[i] < by_age(c, i)) c->p->aJobOld[i] = by_age(c, i);
@@ -86,14 +88,16 @@ i64 job_upkeep(StewardCall *c) {
   return remove_some(c, 1);
 }
 
-/* The same before the first job that a connection finishes, and before every
-** 64th after it, up to twice as many; what is too many is counted with every
-** 1024th. */
-void job_prune_sometimes(StewardCall *c) {
+/* The same before the first job that a connection finishes, and for every 64 of
+** them after it, so up to twice as many; what is too many is counted for every
+** 1024. */
+void job_prune_sometimes(StewardCall *c, i64 nDone) {
   enum { EVERY = 64, COUNT = 1024 };
-  unsigned nDone = c->p->nJobDone++;
-  if (c->rc == SQLITE_OK && nDone % EVERY == 0) {
-    remove_some(c, nDone % COUNT == 0);
+  i64 iBegin = c->p->nJobDone, iEnd = iBegin + nDone;
+  i64 i = (iBegin + EVERY - 1) / EVERY;
+  c->p->nJobDone = iEnd;
+  for (; i * EVERY < iEnd && c->rc == SQLITE_OK; i++) {
+    if (remove_some(c, i % (COUNT / EVERY) == 0) == 0) break;
   }
 }
 
@@ -151,39 +155,61 @@ static void check_held(StewardCall *c, i64 iJob, i64 iNumber, i64 iNow) {
   }
 }
 
-/* One receipt. */
-static void report_one(StewardCall *c, Report *p, const char *zReceipt) {
+/* The job and the number of the lease in a receipt. */
+static void read_receipt(StewardCall *c, const char *zReceipt,
+                         i64 *piJob /* OUT */, i64 *piNumber /* OUT */) {
   const char *z = zReceipt;
-  i64 iJob = digits(&z), iNumber = -1;
-  if (iJob > 0 && *z == '-') {
+  *piJob = digits(&z);
+  *piNumber = -1;
+  if (*piJob > 0 && *z == '-') {
     z++;
-    iNumber = digits(&z);
+    *piNumber = digits(&z);
   }
-  if (iNumber < 0 || *z) {
+  if (*piNumber < 0 || *z) {
     steward_fail(c, STEWARD_INVALID_ARGUMENT,
                  "receipt must be one that job_claimed showed, like '42-7', "
                  "got '%.40s'",
                  zReceipt);
-    return;
   }
-  if (c->rc == SQLITE_OK) p->xReport(c, p, iJob, iNumber);
 }
 
+/* Several receipts of one claim, and no more of them afterwards. */
+static void report_claim(StewardCall *c, Report *p, JobIds *pJobs,
+                         i64 iNumber) {
+  i64 i;
+  if (p->xReportAll && pJobs->n > 1) {
+    if (c->rc == SQLITE_OK) p->xReportAll(c, p, pJobs, iNumber);
+  } else {
+    for (i = 0; i < pJobs->n && c->rc == SQLITE_OK; i++) {
+      p->xReport(c, p, pJobs->a[i], iNumber);
+    }
+  }
+  pJobs->n = 0;
+}
+
+/* The receipts of an array, claim by claim. */
 static int report_list(StewardCall *c, Report *p, const char *zList) {
   sqlite3_stmt *s = steward_query(c, SQL_job_names, "t", zList);
+  JobIds jobs = {0};
+  i64 iClaim = -1;
   int n = 0;
-  while (steward_next(c, s)) {
+  for (; steward_next(c, s); n++) {
+    i64 iJob, iNumber;
     if (strcmp(steward_column(c, s, 0), "text")) {
       steward_fail(c, STEWARD_INVALID_ARGUMENT,
                    "receipt must be a text or an array of texts, and element "
                    "%d is none",
                    n);
-    } else {
-      report_one(c, p, steward_column(c, s, 1));
+      break;
     }
-    n++;
+    read_receipt(c, steward_column(c, s, 1), &iJob, &iNumber);
+    if (iNumber != iClaim) report_claim(c, p, &jobs, iClaim);
+    iClaim = iNumber;
+    job_ids_add(c, &jobs, iJob);
   }
   steward_give(c, SQL_job_names, s);
+  report_claim(c, p, &jobs, iClaim);
+  job_ids_clear(&jobs);
   return n;
 }
 
@@ -191,6 +217,8 @@ static int report_list(StewardCall *c, Report *p, const char *zList) {
 static int report(StewardCall *c, Report *p, sqlite3_value *v) {
   const char *z = steward_arg_text(c, v, "receipt", 1000000);
   int bList = z && z[0] == '[';
+  i64 iJob, iNumber;
+  int n;
   if (z == NULL) return 0;
   if (bList && !steward_int(c, SQL_job_is_array, 0, "t", z)) {
     steward_fail_argument(c, v, "receipt", "a receipt or an array of receipts");
@@ -199,9 +227,14 @@ static int report(StewardCall *c, Report *p, sqlite3_value *v) {
   c->eMode = bList ? STEWARD_WRITE : STEWARD_WRITE_ONE;
   steward_begin(c);
   p->iNow = steward_now(c->p);
-  job_prune_sometimes(c);
-  if (bList) return report_list(c, p, z);
-  report_one(c, p, z);
+  if (bList) {
+    n = report_list(c, p, z);
+    job_prune_sometimes(c, n);
+    return n;
+  }
+  job_prune_sometimes(c, 1);
+  read_receipt(c, z, &iJob, &iNumber);
+  if (c->rc == SQLITE_OK) p->xReport(c, p, iJob, iNumber);
   return 1;
 }
 
@@ -221,6 +254,32 @@ static void report_done(StewardCall *c, Report *p, i64 iJob, i64 iNumber) {
   check_held(c, iJob, iNumber, p->iNow);
 }
 
+/* Several of one claim: by one statement, as far as they still have the lease
+** that the claim gave them; the others one by one. */
+static void report_all_done(StewardCall *c, Report *p, const JobIds *pJobs,
+                            i64 iNumber) {
+  JobIds done = {0};
+  i64 i;
+  sqlite3_stmt *s = steward_query(c, SQL_job_lease, "ll", pJobs->a[0], iNumber);
+  if (steward_next(c, s)) {
+    char *zIds = job_ids_json(c, pJobs);
+    job_ids_run(c, SQL_job_done_all,
+                steward_query(c, SQL_job_done_all,
+                              p->pResult ? "tlltlv" : "tlltln", zIds, iNumber,
+                              p->iNow, steward_column(c, s, 0),
+                              sqlite3_column_int64(s, 1), p->pResult),
+                &done);
+    sqlite3_free(zIds);
+  }
+  steward_give(c, SQL_job_lease, s);
+  for (i = 0; i < pJobs->n && c->rc == SQLITE_OK; i++) {
+    if (!job_ids_take(&done, pJobs->a[i])) {
+      report_done(c, p, pJobs->a[i], iNumber);
+    }
+  }
+  job_ids_clear(&done);
+}
+
 /* job_complete(receipt TEXT [, result]) -> INTEGER, 1 or how many   plain
 ** The job is done, and job_result gives what it left.  A JSON array of receipts
 ** completes all of them, or none when one is lost.
@@ -237,7 +296,7 @@ static void report_done(StewardCall *c, Report *p, i64 iJob, i64 iNumber) {
 **   SELECT job_result(1); -- sent
 */
 static void job_complete(sqlite3_context *ctx, int argc, sqlite3_value **argv) {
-  Report r = {.xReport = report_done};
+  Report r = {.xReport = report_done, .xReportAll = report_all_done};
   if (argc > 1) r.pResult = argv[1];
   report_all(ctx, "job_complete", &r, argv[0]);
 }

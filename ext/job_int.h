@@ -91,7 +91,21 @@ int job_cron_passed(const JobCron *p, const StewardZone *pZone, i64 iAnchor,
                     i64 iFirst, i64 iUntil, i64 *aOut, int nMax,
                     i64 *pnAll /* OUT */);
 
+/* job_ids.c: zero-initialized */
+typedef struct JobIds {
+  i64 *a;
+  i64 n, nAlloc;
+  char *aTaken; /* after job_ids_run(), with a sorted */
+} JobIds;
+
+void job_ids_add(StewardCall *c, JobIds *p, i64 iId);
+char *job_ids_json(StewardCall *c, const JobIds *p);
+void job_ids_run(StewardCall *c, enum StewardSqlId id, sqlite3_stmt *s,
+                 JobIds *p);
+int job_ids_take(JobIds *p, i64 iId);
+void job_ids_clear(JobIds *p);
+
 /* job_finish.c */
-void job_prune_sometimes(StewardCall *c);
+void job_prune_sometimes(StewardCall *c, i64 nDone);
 
 #endif

@@ -162,7 +162,7 @@ struct Steward {
   unsigned nStoreList;  /* pages listed since a sweep was asked for */
   int bStoreSweep;      /* the next write is to remove expired records */
   double rSweepCommit;  /* us a row that commits of ttl_sweep() cost */
-  unsigned nJobDone;    /* jobs finished on it, see job_finish.c ... */
+  i64 nJobDone;         /* jobs finished on it, see job_finish.c ... */
   i64 aJobOld[3];       /* ... and by state, when too old ones changed */
   int nSystable;        /* writes through systables that are under way */
   const char *zChecked; /* the set that may be written, see write.c ... */

@@ -293,6 +293,34 @@ UPDATE main.assistly_queue_jobs
        leased_at = ?2, lease_until = ?2 + ?4, updated_at = ?2
  WHERE id = ?1 AND phase < 2;
 
+-- name: job_platform hot
+-- The queue of a job.
+SELECT platform FROM main.assistly_queue_jobs WHERE id = ?1;
+
+-- name: job_take_until hot
+-- Lease all of one priority ?6 that may run and whose time is from ?7 until ?8,
+-- without the latter: like job_take, for many. By one statement, because each
+-- opens all indexes and a journal of its own; and by rank instead of by their
+-- ids, because statistics could make SQLite scan the table for those.
+UPDATE main.assistly_queue_jobs INDEXED BY steward_jobs_ready
+   SET status = 'processing', phase = 4, worker_id = ?3, claim = ?5,
+       leased_at = ?2, lease_until = ?2 + ?4, updated_at = ?2
+ WHERE platform = ?1 AND phase = 0 AND priority = ?6
+   AND coalesce(next_retry_at, scheduled_at) >= ?7
+   AND coalesce(next_retry_at, scheduled_at) < ?8
+   AND (expires_at IS NULL OR expires_at > ?2)
+RETURNING id;
+
+-- name: job_take_at hot
+-- The same for those at the time ?7, until the id ?8 with it.
+UPDATE main.assistly_queue_jobs INDEXED BY steward_jobs_ready
+   SET status = 'processing', phase = 4, worker_id = ?3, claim = ?5,
+       leased_at = ?2, lease_until = ?2 + ?4, updated_at = ?2
+ WHERE platform = ?1 AND phase = 0 AND priority = ?6
+   AND coalesce(next_retry_at, scheduled_at) = ?7 AND id <= ?8
+   AND (expires_at IS NULL OR expires_at > ?2)
+RETURNING id;
+
 -- name: job_claimed
 -- The rows of a claim handle, `c<number>:<id>,<id>...`, that it still holds.
 SELECT j.id, j.platform AS queue,
@@ -337,6 +365,21 @@ UPDATE main.assistly_queue_jobs
    SET status = 'posted', phase = NULL, posted_at = ?3, updated_at = ?3,
        next_retry_at = NULL, result = ?4
  WHERE id = ?1 AND claim = ?2 AND phase = 4;
+
+-- name: job_lease hot
+-- Queue and end of the lease.
+SELECT platform, lease_until FROM main.assistly_queue_jobs
+ WHERE id = ?1 AND claim = ?2 AND phase = 4;
+
+-- name: job_done_all hot
+-- The same for those of a JSON array that are in the queue ?4 and leased until
+-- ?5, as jobs of one claim are that nobody has extended; their ids.
+UPDATE main.assistly_queue_jobs INDEXED BY steward_jobs_leased
+   SET status = 'posted', phase = NULL, posted_at = ?3, updated_at = ?3,
+       next_retry_at = NULL, result = ?6
+ WHERE platform = ?4 AND lease_until = ?5 AND phase = 4 AND claim = ?2
+   AND +id IN (SELECT value FROM json_each(?1))
+RETURNING id;
 
 -- name: job_leased hot
 -- What deciding about a failure needs.

@@ -1,0 +1,75 @@
+/*
+** job_ids.c - what many jobs are changed with by one statement: their ids as a
+** JSON array, and the ids that the statement returns.
+**
+** A statement for each job would open all indexes and a statement journal each
+** time, which costs as much as the change.
+*/
+#include <stdlib.h>
+#include <string.h>
+
+#include "job_int.h"
+
+void job_ids_add(StewardCall *c, JobIds *p, i64 iId) {
+  if (c->rc) return;
+  if (p->n == p->nAlloc) {
+    i64 nAlloc = p->nAlloc ? p->nAlloc * 2 : 32;
+    i64 *aNew = sqlite3_realloc64(p->a, sizeof(i64) * (size_t)nAlloc);
+    if (aNew == NULL) {
+      steward_fail_nomem(c);
+      return;
+    }
+    p->a = aNew;
+    p->nAlloc = nAlloc;
+  }
+  p->a[p->n++] = iId;
+}
+
+/* They as a JSON array; caller frees. */
+char *job_ids_json(StewardCall *c, const JobIds *p) {
+  sqlite3_str *pOut = sqlite3_str_new(c->db);
+  i64 i;
+  for (i = 0; i < p->n; i++) {
+    sqlite3_str_appendf(pOut, "%c%lld", i ? ',' : '[', p->a[i]);
+  }
+  sqlite3_str_appendall(pOut, p->n ? "]" : "[]");
+  return steward_str_finish(c, pOut);
+}
+
+static int compare_ids(const void *pA, const void *pB) {
+  i64 a = *(const i64 *)pA, b = *(const i64 *)pB;
+  return a < b ? -1 : a > b;
+}
+
+/* Run a statement to its end; the ids that it returns, and those of others
+** before it, for job_ids_take(). */
+void job_ids_run(StewardCall *c, enum StewardSqlId id, sqlite3_stmt *s,
+                 JobIds *p /* OUT */) {
+  while (steward_next(c, s)) job_ids_add(c, p, sqlite3_column_int64(s, 0));
+  steward_give(c, id, s);
+  if (c->rc || p->n == 0) return;
+  qsort(p->a, (size_t)p->n, sizeof(i64), compare_ids);
+  sqlite3_free(p->aTaken);
+  p->aTaken = sqlite3_malloc64((sqlite3_uint64)p->n);
+  if (p->aTaken == NULL) {
+    steward_fail_nomem(c);
+  } else {
+    memset(p->aTaken, 0, (size_t)p->n);
+  }
+}
+
+/* Is it one of them, which was not asked for before? */
+int job_ids_take(JobIds *p, i64 iId) {
+  i64 *pId = p->aTaken
+                 ? bsearch(&iId, p->a, (size_t)p->n, sizeof(i64), compare_ids)
+                 : NULL;
+  if (pId == NULL || p->aTaken[pId - p->a]) return 0;
+  p->aTaken[pId - p->a] = 1;
+  return 1;
+}
+
+void job_ids_clear(JobIds *p) {
+  sqlite3_free(p->a);
+  sqlite3_free(p->aTaken);
+  memset(p, 0, sizeof(*p));
+}
