@@ -23,32 +23,53 @@ static int api_close(StewardCall *c) {
   return c->rc;
 }
 
+/* By a path that may be another name of the file. */
+static PoolConn *acquire_real(StewardCall *c, const char *zPath, int iTimeout) {
+  PoolWant want = {.iTimeout = iTimeout, .bFill = 1};
+  char *zReal = steward_path_real(c, zPath, 1);
+  PoolConn *pConn;
+  want.zPath = zReal;
+  pConn = pool_acquire(c, &want);
+  sqlite3_free(zReal);
+  return pConn;
+}
+
+/* By a path that is most often the real one, of a pool that there is.  A
+** directory on the way to it may have become a symlink since. */
+static PoolConn *acquire_known(StewardCall *c, const char *zPath,
+                               int iTimeout) {
+  PoolWant want = {
+      .zPath = zPath, .iTimeout = iTimeout, .bFill = 1, .bKnown = 1};
+  PoolConn *pConn = pool_acquire(c, &want);
+  StewardCall again = {.zFunc = c->zFunc};
+  char *zReal;
+  if (c->rc == SQLITE_OK) {
+    return pConn ? pConn : acquire_real(c, zPath, iTimeout);
+  }
+  zReal = steward_path_real(&again, zPath, 1);
+  if (zReal && strcmp(zReal, zPath)) {
+    pConn = acquire_real(&again, zReal, iTimeout);
+    sqlite3_free(c->zErr);
+    *c = again;
+  } else {
+    sqlite3_free(again.zErr);
+  }
+  sqlite3_free(zReal);
+  return pConn;
+}
+
 static int pool_acquire_c(const char *zPath, int iTimeout,
                           sqlite3 **ppDb /* OUT */) {
   StewardCall c = {.zFunc = "steward_pool_acquire"};
-  PoolWant want = {.zPath = zPath, .iTimeout = iTimeout, .bFill = 1};
   PoolConn *pConn = NULL;
-  char *zReal = NULL;
   *ppDb = NULL;
   if (zPath == NULL) {
     steward_fail(&c, STEWARD_INVALID_ARGUMENT, "path must be text, got NULL");
-  } else if (zPath[0] != '/' || !pool_known(zPath)) {
-    want.zPath = zReal = steward_path_real(&c, zPath, 1);
+  } else if (zPath[0] == '/') {
+    pConn = acquire_known(&c, zPath, iTimeout);
+  } else {
+    pConn = acquire_real(&c, zPath, iTimeout);
   }
-  pConn = pool_acquire(&c, &want);
-  if (c.rc && zReal == NULL && zPath) {
-    /* a directory on the way to it may have become a symlink since */
-    StewardCall again = {.zFunc = c.zFunc};
-    want.zPath = zReal = steward_path_real(&again, zPath, 1);
-    if (zReal && strcmp(zReal, zPath)) {
-      pConn = pool_acquire(&again, &want);
-      sqlite3_free(c.zErr);
-      c = again;
-    } else {
-      sqlite3_free(again.zErr);
-    }
-  }
-  sqlite3_free(zReal);
   if (pConn) {
     pool_set_read_only(&c, pConn, 0);
     *ppDb = pConn->db;

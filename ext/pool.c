@@ -57,11 +57,11 @@ struct Pool {
   PoolConfig config;
   int bGiven;      /* configured by the process, not by the file itself */
   int bLost;       /* in use by the parent of this process when it forked */
-  int nRef;        /* calls that have it */
   i64 iConfig;     /* us; when the file's own configuration was read */
   PoolConn *pIdle; /* the last used first */
   Waiter *pFirst, **ppLast;   /* in line */
   int nOpen, nIdle, nWaiting; /* slots, idle connections, waiters */
+  int nClosing;               /* connections that are about to be closed */
   int nPeak;                  /* most in use at a time */
   i64 nAcquired, nOpened, nClosed, nTimeout, nBroken;
   i64 iWaitMax;
@@ -189,7 +189,7 @@ static void set_config(Pool *pPool, const PoolConfig *pConfig) {
 */
 
 /* Take idle connections out, all or those that were idle for too long, into a
-** list.  Under the mutex. */
+** list for close_list().  Under the mutex. */
 static PoolConn *take_idle(int bAll, i64 iNow) {
   PoolConn *pList = NULL, *pConn, *pNext;
   for (pConn = g.pOldest; pConn; pConn = pNext) {
@@ -203,6 +203,7 @@ static PoolConn *take_idle(int bAll, i64 iNow) {
          pPool->nOpen > f->nMin)) {
       idle_take(pConn);
       pPool->nOpen--;
+      pPool->nClosing++;
       pPool->nClosed++;
       pConn->pNext = pList;
       pList = pConn;
@@ -211,14 +212,19 @@ static PoolConn *take_idle(int bAll, i64 iNow) {
   return pList;
 }
 
-static void close_list(PoolConn *pList, int bCheckpoint) {
+/* bFork: under the mutex, and with no more work than must be. */
+static void close_list(PoolConn *pList, int bFork) {
   while (pList) {
     PoolConn *pNext = pList->pNext;
-    if (!bCheckpoint) {
+    Pool *pPool = pList->pPool;
+    if (bFork) {
       sqlite3_db_config(pList->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1,
                         (int *)0);
     }
     pool_conn_close(pList);
+    if (!bFork) pthread_mutex_lock(&g.mutex);
+    pPool->nClosing--;
+    if (!bFork) pthread_mutex_unlock(&g.mutex);
     pList = pNext;
   }
 }
@@ -229,12 +235,12 @@ static void close_idle(void) {
   pthread_mutex_lock(&g.mutex);
   pList = take_idle(1, 0);
   pthread_mutex_unlock(&g.mutex);
-  close_list(pList, 1);
+  close_list(pList, 0);
 }
 
 static void fork_prepare(void) {
   pthread_mutex_lock(&g.mutex);
-  close_list(take_idle(1, 0), 0);
+  close_list(take_idle(1, 0), 1);
 }
 
 static void fork_parent(void) {
@@ -248,8 +254,8 @@ static void fork_child(void) {
   memset(g.aUsed, 0, sizeof(g.aUsed));
   for (i = 0; i < CHAINS; i++) {
     for (pPool = g.aPool[i]; pPool; pPool = pPool->pNext) {
-      pPool->bLost |= in_use(pPool) > 0;
-      pPool->nOpen = pPool->nWaiting = pPool->nRef = 0;
+      pPool->bLost |= in_use(pPool) > 0 || pPool->nClosing > 0;
+      pPool->nOpen = pPool->nWaiting = pPool->nClosing = 0;
       pPool->pFirst = NULL;
       pPool->ppLast = &pPool->pFirst;
     }
@@ -267,7 +273,7 @@ __attribute__((destructor)) static void at_exit(void) {
   if (i < 100) {
     PoolConn *pList = take_idle(1, 0);
     pthread_mutex_unlock(&g.mutex);
-    close_list(pList, 1);
+    close_list(pList, 0);
   }
 }
 
@@ -295,13 +301,14 @@ static Pool *pool_find(const char *zPath, const char *zVfs) {
   return pPool;
 }
 
-/* Forget a pool that has nothing open; any will do. */
+/* Forget a pool that has nothing open (who waits for it waits for somebody who
+** has); any will do. */
 static void forget_one(void) {
   int i;
   for (i = 0; i < CHAINS; i++) {
     Pool **pp = &g.aPool[i];
     while (*pp &&
-           ((*pp)->nOpen || (*pp)->nRef || (*pp)->bGiven || (*pp)->bLost)) {
+           ((*pp)->nOpen || (*pp)->nClosing || (*pp)->bGiven || (*pp)->bLost)) {
       pp = &(*pp)->pNext;
     }
     if (*pp) {
@@ -339,28 +346,38 @@ static const char *vfs_name(const char *zVfs) {
   return zVfs ? zVfs : pVfs ? pVfs->zName : "";
 }
 
+/* There is none, and none could be made. */
+static void fail_no_pool(StewardCall *c) {
+  if (g.nPool < POOLS_MOST) {
+    steward_fail_nomem(c);
+  } else {
+    steward_fail(c, STEWARD_LIMIT_EXCEEDED,
+                 "%d files have pools that are in use or configured: use fewer "
+                 "at a time",
+                 g.nPool);
+  }
+}
+
 /* Configure a file's pool for the process, before it is used or while it is;
 ** bGiven: whatever the file itself says. */
-void pool_configured(const char *zPath, const PoolConfig *pConfig, int bGiven) {
+void pool_configured(StewardCall *c, const char *zPath,
+                     const PoolConfig *pConfig, int bGiven) {
   const char *zVfs = vfs_name(NULL);
-  int i, bFound = 0;
+  Pool *pPool, *pAny = NULL;
+  if (c->rc) return;
   pthread_mutex_lock(&g.mutex);
-  for (i = 0; i < CHAINS; i++) {
-    Pool *pPool;
-    for (pPool = g.aPool[i]; pPool; pPool = pPool->pNext) {
-      if (strcmp(pPool->zPath, zPath)) continue;
-      set_config(pPool, pConfig);
-      pPool->bGiven = bGiven;
-      bFound = 1;
-    }
+  pPool = g.aPool[hash_path(zPath)];
+  for (; pPool; pPool = pPool->pNext) {
+    if (strcmp(pPool->zPath, zPath)) continue;
+    set_config(pPool, pConfig);
+    pPool->bGiven = bGiven;
+    pAny = pPool;
   }
-  if (!bFound) {
-    Pool *pPool = pool_make(zPath, zVfs);
-    if (pPool) {
-      set_config(pPool, pConfig);
-      pPool->bGiven = bGiven;
-    }
+  if (pAny == NULL && (pAny = pool_make(zPath, zVfs)) != NULL) {
+    set_config(pAny, pConfig);
+    pAny->bGiven = bGiven;
   }
+  if (pAny == NULL) fail_no_pool(c);
   pthread_mutex_unlock(&g.mutex);
 }
 
@@ -392,7 +409,8 @@ static void leave(Pool *pPool, Waiter *w) {
   if (*pp == NULL) pPool->ppLast = pp;
 }
 
-/* Stand in line; 1 when a slot was given. */
+/* Stand in line; 1 when a slot was given, 0 after the time, -1 when the caller
+** is to stop. */
 static int wait_in_line(Pool *pPool, const PoolWant *pWant, i64 iEnd,
                         PoolConn **ppConn /* OUT */) {
   Waiter w = {.pNext = NULL};
@@ -417,7 +435,7 @@ static int wait_in_line(Pool *pPool, const PoolWant *pWant, i64 iEnd,
   pPool->nWaiting--;
   pthread_cond_destroy(&w.cond);
   *ppConn = w.pConn;
-  return w.bServed;
+  return w.bServed ? 1 : bStop ? -1 : 0;
 }
 
 static void fail_timeout(StewardCall *c, const Pool *pPool, i64 iTimeout) {
@@ -433,6 +451,7 @@ static void fail_timeout(StewardCall *c, const Pool *pPool, i64 iTimeout) {
 static int take_slot(StewardCall *c, Pool *pPool, const PoolWant *pWant,
                      i64 iStart, PoolConn **ppConn /* OUT */) {
   i64 iTimeout = pWant->iTimeout < 0 ? pPool->config.iTimeout : pWant->iTimeout;
+  int bServed;
   *ppConn = NULL;
   if (pPool->bLost) {
     steward_fail(c, STEWARD_UNSUPPORTED,
@@ -449,27 +468,34 @@ static int take_slot(StewardCall *c, Pool *pPool, const PoolWant *pWant,
     } else {
       pPool->nOpen++;
     }
-  } else if (!wait_in_line(pPool, pWant, iStart + iTimeout * 1000, ppConn)) {
+    return 1;
+  }
+  bServed = wait_in_line(pPool, pWant, iStart + iTimeout * 1000, ppConn);
+  if (bServed == 0) {
     pPool->nTimeout++;
     fail_timeout(c, pPool, (steward_monotonic_us() - iStart) / 1000);
-    return 0;
+  } else if (bServed < 0) {
+    steward_fail_rc(c, SQLITE_INTERRUPT, "interrupted");
   }
-  return 1;
+  return bServed > 0;
 }
 
 /* Open what a new pool shall have at least.  When that fails the caller has a
 ** connection all the same, and the next one who needs it hears why. */
-static void fill(Pool *pPool, const PoolConfig *pConfig) {
+static void fill(Pool *pPool) {
   StewardCall c = {.zFunc = "pool"};
   while (c.rc == SQLITE_OK) {
+    PoolConfig config;
     PoolConn *pConn;
     int bWanted;
     pthread_mutex_lock(&g.mutex);
-    bWanted = pPool->nOpen < pConfig->nMin && pPool->nIdle < pConfig->nIdle;
+    config = pPool->config;
+    bWanted = pPool->nOpen < config.nMin && pPool->nOpen < config.nMax &&
+              pPool->nIdle < config.nIdle;
     if (bWanted) pPool->nOpen++;
     pthread_mutex_unlock(&g.mutex);
     if (!bWanted) break;
-    pConn = pool_conn_open(&c, pPool->zPath, pPool->zVfs, pConfig);
+    pConn = pool_conn_open(&c, pPool->zPath, pPool->zVfs, &config);
     if (pConn) {
       pConn->pPool = pPool;
       pool_conn_callbacks(pConn, 0);
@@ -495,7 +521,7 @@ static void read_own_config(Pool *pPool, PoolConn *pConn) {
   pthread_mutex_unlock(&g.mutex);
 }
 
-/* Note that a connection was given out. */
+/* Note that a connection is given out, or that it was not after all. */
 static void note_acquired(Pool *pPool, PoolConn *pConn, i64 nWait) {
   PoolConn **pp = used_chain(pConn->db);
   pConn->pNext = *pp;
@@ -506,94 +532,112 @@ static void note_acquired(Pool *pPool, PoolConn *pConn, i64 nWait) {
   if (in_use(pPool) > pPool->nPeak) pPool->nPeak = in_use(pPool);
 }
 
-/* The slot's connection if it is good, else a new one. */
-static PoolConn *make_good(StewardCall *c, Pool *pPool, PoolConn *pConn,
-                           const PoolConfig *pConfig, i64 iNow) {
-  int bOld = pConn && pConfig->iMaxAge &&
-             iNow - pConn->iOpened > pConfig->iMaxAge * 1000;
-  int bBroken = pConn && !bOld && !pool_conn_is_good(pConn, pConfig, iNow);
-  int bOpened = 0;
-  if (pConn && !bOld && !bBroken) return pConn;
-  pool_conn_close(pConn);
-  pConn = pool_conn_open(c, pPool->zPath, pPool->zVfs, pConfig);
-  if (pConn) pConn->pPool = pPool;
-  bOpened = pConn != NULL;
-  pthread_mutex_lock(&g.mutex);
-  pPool->nBroken += bBroken;
-  pPool->nClosed += bBroken || bOld;
-  pPool->nOpened += bOpened;
-  pthread_mutex_unlock(&g.mutex);
-  return pConn;
+static void note_refused(Pool *pPool, PoolConn *pConn, i64 nWait) {
+  used_take(pConn->db);
+  pPool->nAcquired--;
+  pPool->aWait[wait_class(nWait)]--;
 }
 
-/* The pool of a file, and a slot of it. */
-static Pool *find_slot(StewardCall *c, const PoolWant *pWant, i64 iStart,
-                       PoolConn **ppConn /* OUT */,
-                       PoolConfig *pConfig /* OUT */) {
-  const char *zVfs = vfs_name(pWant->zVfs);
+/* What a call of pool_acquire() has found. */
+typedef struct Slot {
   Pool *pPool;
-  int bSlot = 0;
+  PoolConn *pConn; /* noted as given out; NULL: the right to open one */
+  PoolConfig config;
+  i64 iStart, nWait; /* us */
+  int bConfig;       /* the file's own configuration is to be read */
+} Slot;
+
+/* A new connection for the slot, instead of one that is too old (bOld), broken,
+** or was never there. */
+static void renew(StewardCall *c, Slot *s, int bOld) {
+  Pool *pPool = s->pPool;
+  PoolConn *pGone = s->pConn;
+  if (pGone) {
+    pthread_mutex_lock(&g.mutex);
+    note_refused(pPool, pGone, s->nWait);
+    pPool->nClosed++;
+    pPool->nBroken += !bOld;
+    pthread_mutex_unlock(&g.mutex);
+    pool_conn_close(pGone);
+  }
+  s->pConn = pool_conn_open(c, pPool->zPath, pPool->zVfs, &s->config);
+  if (s->pConn) s->pConn->pPool = pPool;
   pthread_mutex_lock(&g.mutex);
-  pPool = pool_find(pWant->zPath, zVfs);
-  if (pPool == NULL) pPool = pool_make(pWant->zPath, zVfs);
-  if (pPool == NULL && g.nPool >= POOLS_MOST) {
-    steward_fail(c, STEWARD_LIMIT_EXCEEDED,
-                 "%d files have pools that are in use or configured: use fewer "
-                 "at a time",
-                 g.nPool);
-  } else if (pPool == NULL) {
-    steward_fail_nomem(c);
+  if (s->pConn) {
+    pPool->nOpened++;
+    note_acquired(pPool, s->pConn, s->nWait);
   } else {
-    if (pWant->pConfig && !(pWant->bDefault && pPool->bGiven)) {
-      set_config(pPool, pWant->pConfig);
-    }
-    pPool->nRef++;
-    bSlot = take_slot(c, pPool, pWant, iStart, ppConn);
-    if (!bSlot) pPool->nRef--;
-    *pConfig = pPool->config;
+    pass_on(pPool, NULL, steward_monotonic_us());
   }
   pthread_mutex_unlock(&g.mutex);
-  return bSlot ? pPool : NULL;
+}
+
+/* The slot's connection, if it is as it should be. */
+static void make_good(StewardCall *c, Slot *s) {
+  PoolConn *pConn = s->pConn;
+  i64 iNow = s->iStart + s->nWait, iMaxAge = s->config.iMaxAge * 1000;
+  int bOld = pConn && iMaxAge && iNow - pConn->iOpened > iMaxAge;
+  if (pConn == NULL || bOld || !pool_conn_is_good(pConn, &s->config, iNow)) {
+    renew(c, s, bOld);
+  }
+}
+
+/* The pool that is wanted; NULL when the call has failed, or a known one is
+** wanted and is not.  Under the mutex. */
+static Pool *find_pool(StewardCall *c, const PoolWant *pWant,
+                       const char *zVfs) {
+  Pool *pPool = pool_find(pWant->zPath, zVfs);
+  if (pPool == NULL && pWant->bKnown) return NULL;
+  if (pPool == NULL) pPool = pool_make(pWant->zPath, zVfs);
+  if (pPool == NULL) fail_no_pool(c);
+  if (pPool && pWant->pConfig && !(pWant->bDefault && pPool->bGiven)) {
+    set_config(pPool, pWant->pConfig);
+  }
+  return pPool;
+}
+
+/* A slot of the pool of a file. */
+static int find_slot(StewardCall *c, const PoolWant *pWant, Slot *s) {
+  const char *zVfs = vfs_name(pWant->zVfs);
+  Pool *pPool;
+  int bSlot = 0, bWaits;
+  pthread_mutex_lock(&g.mutex);
+  pPool = find_pool(c, pWant, zVfs);
+  if (pPool) {
+    bWaits = pPool->pFirst || in_use(pPool) >= pPool->config.nMax;
+    bSlot = take_slot(c, pPool, pWant, s->iStart, &s->pConn);
+    if (bSlot && bWaits) s->nWait = steward_monotonic_us() - s->iStart;
+  }
+  if (bSlot) {
+    i64 iNow = s->iStart + s->nWait;
+    s->pPool = pPool;
+    s->config = pPool->config;
+    s->bConfig = pWant->pConfig == NULL && !pPool->bGiven &&
+                 iNow - pPool->iConfig > CONFIG_US;
+    if (s->bConfig) pPool->iConfig = iNow;
+    if (s->pConn) note_acquired(pPool, s->pConn, s->nWait);
+  }
+  pthread_mutex_unlock(&g.mutex);
+  return bSlot;
 }
 
 /* A connection to a file; NULL when the call has failed.  Give it back with
 ** pool_release(). */
 PoolConn *pool_acquire(StewardCall *c, const PoolWant *pWant) {
   static pthread_once_t once = PTHREAD_ONCE_INIT;
-  i64 iStart = steward_monotonic_us(), iNow;
-  PoolConfig config;
-  PoolConn *pConn = NULL;
-  Pool *pPool;
-  int bFill = 0, bConfig = 0;
+  Slot s;
+  int bFill;
   if (c->rc) return NULL;
   pthread_once(&once, once_only);
-  pPool = find_slot(c, pWant, iStart, &pConn, &config);
-  if (pPool == NULL) return NULL;
-  iNow = steward_monotonic_us();
-  pConn = make_good(c, pPool, pConn, &config, iNow);
-  pthread_mutex_lock(&g.mutex);
-  if (pConn) {
-    note_acquired(pPool, pConn, iNow - iStart);
-    bFill = pWant->bFill && pPool->nOpen == 1;
-    bConfig = pWant->pConfig == NULL && !pPool->bGiven &&
-              iNow - pPool->iConfig > CONFIG_US;
-    if (bConfig) pPool->iConfig = iNow;
-  } else {
-    pass_on(pPool, NULL, iNow);
-  }
-  if (!bFill && !bConfig) pPool->nRef--;
-  pthread_mutex_unlock(&g.mutex);
-  if (bConfig) read_own_config(pPool, pConn);
-  if (bFill || bConfig) {
-    pthread_mutex_lock(&g.mutex);
-    config = pPool->config;
-    pthread_mutex_unlock(&g.mutex);
-    if (bFill) fill(pPool, &config);
-    pthread_mutex_lock(&g.mutex);
-    pPool->nRef--;
-    pthread_mutex_unlock(&g.mutex);
-  }
-  return pConn;
+  s.iStart = steward_monotonic_us();
+  s.nWait = 0;
+  if (!find_slot(c, pWant, &s)) return NULL;
+  bFill = pWant->bFill && s.pConn == NULL;
+  make_good(c, &s);
+  if (s.pConn == NULL) return NULL;
+  if (s.bConfig) read_own_config(s.pPool, s.pConn);
+  if (bFill) fill(s.pPool);
+  return s.pConn;
 }
 
 /*************************************************************************
@@ -617,7 +661,7 @@ static void give_back(PoolConn *pConn) {
           (pPool->pFirst || pPool->nIdle < pPool->config.nIdle);
   if (bKeep) pass_on(pPool, pConn, iNow);
   pthread_mutex_unlock(&g.mutex);
-  close_list(pOld, 1);
+  close_list(pOld, 0);
   if (bKeep) return;
   pool_conn_close(pConn);
   pthread_mutex_lock(&g.mutex);
@@ -639,15 +683,6 @@ int pool_release(sqlite3 *db) {
 /*************************************************************************
 ** Figures
 */
-
-/* Is this the real path of a pool's file? */
-int pool_known(const char *zPath) {
-  int bKnown;
-  pthread_mutex_lock(&g.mutex);
-  bKnown = pool_find(zPath, vfs_name(NULL)) != NULL;
-  pthread_mutex_unlock(&g.mutex);
-  return bKnown;
-}
 
 PoolConfig pool_config_of(const PoolConn *pConn) {
   PoolConfig config;

@@ -124,9 +124,9 @@ static void pool_configure(sqlite3_context *ctx, int argc,
                            sqlite3_value **argv) {
   StewardCall c;
   PoolConfig config = pool_default;
-  const char *zPath;
+  const char *zPath, *zMain;
   char *zReal = NULL;
-  int bAll, bStored = 0, bKeep = sqlite3_value_type(argv[3]) == SQLITE_NULL;
+  int bAll, bGiven = 1, bKeep = sqlite3_value_type(argv[3]) == SQLITE_NULL;
   steward_open(&c, ctx, "pool_configure", NULL, STEWARD_READ);
   zPath = steward_arg_text(&c, argv[0], "path", 4000);
   bAll = c.rc == SQLITE_OK && strcmp(zPath, "default") == 0;
@@ -145,15 +145,17 @@ static void pool_configure(sqlite3_context *ctx, int argc,
     c.zSet = "maintenance";
     steward_begin(&c);
     store_row(&c, bAll ? zPath : zReal, &config);
-    bStored = 1;
+    /* a file's own row is read again by those who use it */
+    zMain = sqlite3_db_filename(c.db, "main");
+    bGiven = zReal && (zMain == NULL || strcmp(zMain, zReal));
   }
-  if (c.rc == SQLITE_OK && zReal) {
-    const char *zMain = sqlite3_db_filename(c.db, "main");
-    pool_configured(zReal, &config,
-                    !bStored || zMain == NULL || strcmp(zMain, zReal));
+  if (steward_close(&c) == SQLITE_OK) {
+    /* what could not be stored must not count, so this comes after it */
+    steward_open(&c, ctx, "pool_configure", NULL, STEWARD_READ);
+    if (zReal) pool_configured(&c, zReal, &config, bGiven);
+    if (steward_close(&c) == SQLITE_OK) sqlite3_result_int(ctx, 1);
   }
   sqlite3_free(zReal);
-  if (steward_close(&c) == SQLITE_OK) sqlite3_result_int(ctx, 1);
 }
 
 static const StewardFunc aFunc[] = {

@@ -41,6 +41,7 @@ void pool_conn_callbacks(PoolConn *pConn, int bUsed) {
   sqlite3_commit_hook(db, NULL, NULL);
   sqlite3_rollback_hook(db, NULL, NULL);
   sqlite3_update_hook(db, NULL, NULL);
+  sqlite3_wal_autocheckpoint(db, pConn->nCheckpoint); /* a WAL hook */
   sqlite3_trace_v2(db, 0, NULL, NULL);
 }
 
@@ -77,6 +78,18 @@ static int tune(sqlite3 *db, const PoolConfig *pConfig) {
                       NULL, NULL, NULL);
   }
   return rc;
+}
+
+/* After how many pages SQLite checkpoints by itself. */
+static int auto_checkpoint(sqlite3 *db) {
+  sqlite3_stmt *pStmt = NULL;
+  int nPage = 1000;
+  sqlite3_prepare_v2(db, "PRAGMA wal_autocheckpoint", -1, &pStmt, NULL);
+  if (pStmt && sqlite3_step(pStmt) == SQLITE_ROW) {
+    nPage = sqlite3_column_int(pStmt, 0);
+  }
+  sqlite3_finalize(pStmt);
+  return nPage;
 }
 
 static void fail_open(StewardCall *c, const char *zPath, int rc, sqlite3 *db,
@@ -124,6 +137,7 @@ PoolConn *pool_conn_open(StewardCall *c, const char *zPath, const char *zVfs,
     free(pConn);
     return NULL;
   }
+  pConn->nCheckpoint = auto_checkpoint(pConn->db);
   pConn->iOpened = pConn->iProbed = steward_monotonic_us();
   return pConn;
 }
@@ -152,22 +166,24 @@ int pool_conn_is_good(PoolConn *pConn, const PoolConfig *pConfig, i64 iNow) {
   return can_read(pConn);
 }
 
+/* End the statements and the transaction that a caller left; 0: it cannot. */
+static int end_work(sqlite3 *db) {
+  sqlite3_stmt *pStmt = NULL;
+  while ((pStmt = sqlite3_next_stmt(db, pStmt)) != NULL) {
+    if (sqlite3_stmt_busy(pStmt)) sqlite3_reset(pStmt);
+  }
+  if (!sqlite3_get_autocommit(db)) {
+    sqlite3_progress_handler(db, 0, NULL, NULL);
+    sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);
+  }
+  return sqlite3_get_autocommit(db);
+}
+
 /* End what the caller left unfinished; 0: it is not fit for others. */
 int pool_conn_clean(PoolConn *pConn) {
   sqlite3 *db = pConn->db;
   int rc = sqlite3_errcode(db) & 0xff;
-  if (sqlite3_txn_state(db, NULL) != SQLITE_TXN_NONE ||
-      !sqlite3_get_autocommit(db)) {
-    sqlite3_stmt *pStmt = NULL;
-    while ((pStmt = sqlite3_next_stmt(db, pStmt)) != NULL) {
-      if (sqlite3_stmt_busy(pStmt)) sqlite3_reset(pStmt);
-    }
-    sqlite3_progress_handler(db, 0, NULL, NULL);
-    if (!sqlite3_get_autocommit(db)) {
-      sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);
-    }
-    if (!sqlite3_get_autocommit(db)) return 0;
-  }
+  if (!end_work(db)) return 0;
   pool_conn_callbacks(pConn, 0);
   pConn->p->clock.bPinned = 0;
   return !pConn->bAltered && pConn->p->pCapture == NULL &&

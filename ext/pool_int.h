@@ -28,15 +28,16 @@ struct PoolConn {
   PoolConn *pNewer, *pOlder; /* in the list of all that are idle */
   Pool *pPool;
   sqlite3 *db;
-  Steward *p;     /* its context */
-  i64 iOpened;    /* us, monotonic, as are the others */
-  i64 iIdle;      /* since when it is idle */
-  i64 iProbed;    /* when it last read from the file */
-  i64 iBusySince; /* the lock that it waits for now */
-  i64 iBusy;      /* us that it waits at most */
-  unsigned iSeed; /* of the jitter */
-  int bReadOnly;  /* query_only is on */
-  int bAltered;   /* it is not as it was opened: not for others */
+  Steward *p;      /* its context */
+  i64 iOpened;     /* us, monotonic, as are the others */
+  i64 iIdle;       /* since when it is idle */
+  i64 iProbed;     /* when it last read from the file */
+  i64 iBusySince;  /* the lock that it waits for now */
+  i64 iBusy;       /* us that it waits at most */
+  unsigned iSeed;  /* of the jitter */
+  int nCheckpoint; /* as SQLite sets it for a new connection */
+  int bReadOnly;   /* query_only is on */
+  int bAltered;    /* it is not as it was opened: not for others */
 };
 
 /* What a caller wants. */
@@ -48,7 +49,8 @@ typedef struct PoolWant {
   int bDefault;              /* it is that of no file in particular */
   int (*xStop)(void *);      /* asked while it waits; NULL: never */
   void *pStop;
-  int bFill; /* a new pool gets its least number of connections at once */
+  int bFill;  /* a new pool gets its least number of connections at once */
+  int bKnown; /* nothing happens where the path is not that of a pool */
 } PoolWant;
 
 /* One row of pool_status. */
@@ -64,8 +66,8 @@ extern const PoolConfig pool_default;
 
 PoolConn *pool_acquire(StewardCall *c, const PoolWant *pWant);
 int pool_release(sqlite3 *db);
-void pool_configured(const char *zPath, const PoolConfig *pConfig, int bGiven);
-int pool_known(const char *zPath);
+void pool_configured(StewardCall *c, const char *zPath,
+                     const PoolConfig *pConfig, int bGiven);
 PoolConfig pool_config_of(const PoolConn *pConn);
 int pool_state(StewardCall *c, int i, PoolState *pOut /* OUT */);
 

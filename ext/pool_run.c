@@ -83,15 +83,26 @@ static int may_read(Guard *g, int eAction, const char *zA, const char *zB) {
   }
 }
 
+/* Functions that open files of their own choice. */
+static int opens_files(const char *zName) {
+  static const char *const azName[] = {"vacuum_into", "load_extension"};
+  return in_list(zName, azName, ArraySize(azName));
+}
+
 static int may_write(Guard *g, int eAction, const char *zA, const char *zB) {
   switch (eAction) {
-  case SQLITE_ATTACH: /* VACUUM attaches ''; VACUUM INTO its target */
-    return zA && zA[0] ? deny(g, "ATTACH and VACUUM INTO", NULL) : SQLITE_OK;
+  case SQLITE_ATTACH:
+    /* VACUUM attaches '', VACUUM INTO its target; a name that is made by an
+    ** expression is not told */
+    return g->bPreparing || zA == NULL || zA[0]
+               ? deny(g, "ATTACH and VACUUM INTO", NULL)
+               : SQLITE_OK;
   case SQLITE_TRANSACTION:
   case SQLITE_SAVEPOINT: /* functions make their own inside */
     return g->bPreparing ? deny(g, "a transaction of its own", NULL)
                          : SQLITE_OK;
   case SQLITE_FUNCTION:
+    if (zB && opens_files(zB)) return deny(g, "the function", zB);
     if (zB && is_direct(g->pConn->p, zB)) g->pConn->bAltered = 1;
     return SQLITE_OK;
   case SQLITE_PRAGMA:
@@ -217,7 +228,7 @@ static sqlite3_stmt *prepare(StewardCall *w, Guard *pGuard, const char *zSql,
   pGuard->bPreparing = 0;
   if (rc) fail_statement(w, rc);
   if (rc == SQLITE_OK && !pGuard->bWrites && !pGuard->bPragma &&
-      !sqlite3_stmt_readonly(pStmt)) {
+      !sqlite3_stmt_readonly(pStmt) && !sqlite3_stmt_isexplain(pStmt)) {
     deny(pGuard, "writing", NULL);
     steward_fail_rc(w, SQLITE_AUTH, "writing"); /* explain_denied() does */
   }
@@ -276,12 +287,19 @@ static void fail_parameter(StewardCall *w, sqlite3_value *pKey) {
   }
 }
 
-/* Bind all; what is left out stays NULL only where an object was given. */
+/* Bind all, each once. */
 static void bind_params(StewardCall *w, sqlite3_stmt *pStmt,
                         const char *zParams) {
   int nBound = 0, nWanted = pStmt ? sqlite3_bind_parameter_count(pStmt) : 0;
+  unsigned char *aBound;
   sqlite3_stmt *pRow;
   if (w->rc || (zParams == NULL && nWanted == 0)) return;
+  aBound = sqlite3_malloc64((sqlite3_uint64)nWanted + 1);
+  if (aBound == NULL) {
+    steward_fail_nomem(w);
+    return;
+  }
+  memset(aBound, 0, (size_t)nWanted + 1);
   pRow = steward_query(w, SQL_pool_params, "t", zParams ? zParams : "[]");
   while (steward_next(w, pRow)) {
     sqlite3_value *pKey = sqlite3_column_value(pRow, 0);
@@ -290,10 +308,12 @@ static void bind_params(StewardCall *w, sqlite3_stmt *pStmt,
       fail_parameter(w, pKey);
     } else {
       bind_one(w, pStmt, i, pRow);
-      nBound++;
+      nBound += !aBound[i];
+      aBound[i] = 1;
     }
   }
   steward_give(w, SQL_pool_params, pRow);
+  sqlite3_free(aBound);
   if (w->rc == SQLITE_OK && nBound < nWanted) {
     steward_fail(w, STEWARD_INVALID_ARGUMENT,
                  "the statement has %d parameters, and params %d entries for "

@@ -1,88 +1,26 @@
 /*
 ** pool.c - the connection pool as C programs use it: the life of a connection,
 ** limits and the order of those who wait, files that go, connections that
-** break, threads, fork, and the end.
+** break, threads, and the end.
 **
-**     pool steward.so [nofork]
-**
-** `nofork` is for valgrind: what a child forgets on purpose it calls lost.
+**     pool steward.so
 */
 #include <fcntl.h>
 #include <pthread.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
-#include <time.h>
-#include <unistd.h>
 
-#include "ctest.h"
-
-#include "../ext/steward.h"
-
-static const steward_api *api;
-static char zDir[100], zFile[200], zOther[200];
-
-static sqlite3 *acquire(int iTimeout) {
-  sqlite3 *db = NULL;
-  int rc = api->pool_acquire(zFile, iTimeout, &db);
-  check(rc == SQLITE_OK && db, "acquire: %d %s", rc, api->error());
-  return db;
-}
-
-static void release(sqlite3 *db) {
-  int rc = api->pool_release(db);
-  check(rc == SQLITE_OK, "release: %d %s", rc, api->error());
-}
-
-/* The error of an acquire that must fail. */
-static void refused(const char *zPath, int iTimeout, int rcWant,
-                    const char *zWant) {
-  sqlite3 *db = (sqlite3 *)zPath;
-  int rc = api->pool_acquire(zPath, iTimeout, &db);
-  check(rc == rcWant && db == NULL && strstr(api->error(), zWant),
-        "acquire %s: %d %s, expected %d %s", zPath ? zPath : "NULL", rc,
-        api->error(), rcWant, zWant);
-  if (db) api->pool_release(db);
-}
-
-static void configure(sqlite3 *db, const char *zNumbers) {
-  char *z = sqlite3_mprintf("SELECT pool_configure(%Q, %s)", zFile, zNumbers);
-  expect(db, z, "1");
-  sqlite3_free(z);
-}
-
-/* A column of pool_status for zFile. */
-static int status(sqlite3 *db, const char *zColumn) {
-  char *z = sqlite3_mprintf("SELECT %s FROM pool_status WHERE path = %Q",
-                            zColumn, zFile);
-  char *zValue = value(db, z);
-  int i = zValue ? atoi(zValue) : -1;
-  free(zValue);
-  sqlite3_free(z);
-  return i;
-}
-
-static void remove_file(const char *z) {
-  static const char *const azSuffix[] = {"", "-wal", "-shm", "-journal"};
-  char zPath[300];
-  int i;
-  for (i = 0; i < 4; i++) {
-    snprintf(zPath, sizeof(zPath), "%s%s", z, azSuffix[i]);
-    unlink(zPath);
-  }
-}
-
-static void make_file(const char *z, const char *zSql) {
-  sqlite3 *db = NULL;
-  remove_file(z);
-  sqlite3_open(z, &db);
-  free(value(db, "PRAGMA journal_mode = WAL"));
-  free(value(db, zSql));
-  sqlite3_close(db);
-}
+#include "pool.h"
 
 /*************************************************************************
 ** One connection after the other
 */
+static int nWalHook;
+
+static int wal_hook(void *p, sqlite3 *db, const char *zSchema, int nPage) {
+  nWalHook++;
+  return SQLITE_OK;
+}
+
 static void lives(sqlite3 *db) {
   sqlite3 *a, *b, *other = NULL;
   sqlite3_stmt *pStmt = NULL;
@@ -119,6 +57,19 @@ static void lives(sqlite3 *db) {
   check(!sqlite3_stmt_busy(pStmt), "the statement was reset");
   sqlite3_finalize(pStmt);
   check(acquire(0) == b, "it is given out again");
+
+  /* also one that reads nothing, which has no transaction */
+  sqlite3_prepare_v2(b, "SELECT value FROM json_each('[1,2]')", -1, &pStmt,
+                     NULL);
+  check(sqlite3_step(pStmt) == SQLITE_ROW, "a row");
+  sqlite3_wal_hook(b, wal_hook, NULL);
+  release(b);
+  check(!sqlite3_stmt_busy(pStmt), "the statement was reset");
+  sqlite3_finalize(pStmt);
+  check(acquire(0) == b, "it is given out again");
+  expect(b, "INSERT INTO t VALUES (100); DELETE FROM t WHERE x = 100", NULL);
+  check(nWalHook == 0, "a hook of the one before was called");
+  expect(b, "PRAGMA wal_autocheckpoint", "1000");
 
   /* what is not as it was is closed */
   expect(b, "SELECT steward_clock(7)", "1");
@@ -161,17 +112,6 @@ static void names(sqlite3 *db) {
   release(b);
   snprintf(zPath, sizeof(zPath), "%s/link.db", zDir);
   unlink(zPath);
-}
-
-/* Spin until the monotonic clock has moved by that much. */
-static void spin(long nUs) {
-  struct timespec t;
-  long long iEnd = 0, iNow;
-  do {
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    iNow = (long long)t.tv_sec * 1000000 + t.tv_nsec / 1000;
-    if (iEnd == 0) iEnd = iNow + nUs;
-  } while (iNow < iEnd);
 }
 
 static void limits(sqlite3 *db) {
@@ -309,6 +249,33 @@ static void told(sqlite3 *db) {
   check(status(db, "max_connections") == 4, "as many again");
   release(more);
   release(held);
+}
+
+/* sqlite3_interrupt() reaches who waits for a connection, which is no time-out
+** of the pool's. */
+static void *query_in_vain(void *pDb) {
+  char *zSql = sqlite3_mprintf("SELECT pool_query(%Q, 'SELECT 1 AS a')", zFile);
+  expect(pDb, zSql, "pool_query: interrupted");
+  sqlite3_free(zSql);
+  return NULL;
+}
+
+static void interrupted(sqlite3 *db) {
+  sqlite3 *host, *held;
+  pthread_t thread;
+  int nTimeout;
+  configure(db, "1, 1, '20s'");
+  held = acquire(0);
+  nTimeout = status(db, "timeouts_total");
+  host = open_loaded(zFile);
+  pthread_create(&thread, NULL, query_in_vain, host);
+  while (status(db, "waiting") != 1) sqlite3_sleep(1);
+  sqlite3_interrupt(host);
+  pthread_join(thread, NULL);
+  check(status(db, "timeouts_total") == nTimeout, "no time-out");
+  check(status(db, "waiting") == 0, "it has left the line");
+  release(held);
+  sqlite3_close(host);
 }
 
 /*************************************************************************
@@ -544,93 +511,8 @@ static void many(void) {
 }
 
 /*************************************************************************
-** fork
-*/
-
-/* Can another process write?  0, or SQLITE_BUSY. */
-static int other_process_writes(void) {
-  char zCommand[400];
-  int rc;
-  snprintf(zCommand, sizeof(zCommand),
-           "sqlite3 -batch '%s' 'BEGIN IMMEDIATE; ROLLBACK' 2>/dev/null",
-           zFile);
-  rc = system(zCommand);
-  return WIFEXITED(rc) && WEXITSTATUS(rc) == 0;
-}
-
-static int child_of_idle(void) {
-  sqlite3 *a = acquire(100);
-  if (a == NULL) return 1;
-  expect(a, "INSERT INTO t VALUES (1000); SELECT count(*) FROM t", "11");
-  release(a);
-  return nFailed != 0;
-}
-
-static int child_of_used(sqlite3 *held) {
-  sqlite3 *a = NULL;
-  refused(zFile, 100, SQLITE_ERROR, "this process was forked while");
-  check(api->pool_release(held) == SQLITE_MISUSE, "not the child's to release");
-  /* other files are not concerned */
-  make_file(zOther, "CREATE TABLE t(x)");
-  check(api->pool_acquire(zOther, 100, &a) == SQLITE_OK, "%s", api->error());
-  if (a) release(a);
-  return nFailed != 0;
-}
-
-/* What a child process says; it ends by exit(), with all that is done then. */
-static void in_child(int (*x)(void), int (*y)(sqlite3 *), sqlite3 *held) {
-  int iStatus = 0;
-  pid_t pid;
-  fflush(stdout);
-  pid = fork();
-  if (pid == 0) {
-    nFailed = 0;
-    exit(x ? x() : y(held));
-  }
-  waitpid(pid, &iStatus, 0);
-  check(WIFEXITED(iStatus) && WEXITSTATUS(iStatus) == 0, "the child: %d",
-        iStatus);
-}
-
-static void forks(void) {
-  sqlite3 *db, *a, *main_db;
-  char zPath[300];
-  /* the host's own connection is to another file, as it must be */
-  snprintf(zPath, sizeof(zPath), "%s/main.db", zDir);
-  main_db = open_loaded(zPath);
-  make_file(zFile, "CREATE TABLE t(x); WITH RECURSIVE n(i) AS (SELECT 1 UNION"
-                   " ALL SELECT i + 1 FROM n WHERE i < 10)"
-                   " INSERT INTO t SELECT i FROM n");
-  configure(main_db, "2, 4, '1s'");
-  release(acquire(0));
-  check(status(main_db, "idle") == 2, "two are idle");
-  in_child(child_of_idle, NULL, NULL);
-  check(status(main_db, "open") == 0, "they were closed before the fork");
-  a = acquire(0);
-  expect(a, "SELECT count(*) FROM t", "11");
-
-  expect(a, "BEGIN IMMEDIATE; INSERT INTO t VALUES (7)", NULL);
-  check(!other_process_writes(), "the parent has the lock");
-  in_child(NULL, child_of_used, a);
-  check(!other_process_writes(), "and has it after the child has ended");
-  expect(a, "COMMIT; SELECT count(*) FROM t", "12");
-  release(a);
-  check(other_process_writes(), "until it gives it back");
-  expect(a = acquire(0), "PRAGMA integrity_check", "ok");
-  release(a);
-  db = main_db;
-  check(sqlite3_close(db) == SQLITE_OK, "close");
-}
-
-/*************************************************************************
 ** The end
 */
-static void remove_dir(void) {
-  char zCommand[200];
-  snprintf(zCommand, sizeof(zCommand), "rm -r '%s'", zDir);
-  check(system(zCommand) == 0, "%s", zCommand);
-}
-
 static void last_user(void) {
   sqlite3 *first = open_loaded(":memory:"), *second = open_loaded(":memory:");
   sqlite3 *a, *b;
@@ -661,20 +543,13 @@ static void last_user(void) {
 int main(int argc, char **argv) {
   sqlite3 *db;
   zLibrary = argc > 1 ? argv[1] : "build/steward.so";
-  snprintf(zDir, sizeof(zDir), "/tmp/steward-pool-XXXXXX");
-  if (mkdtemp(zDir) == NULL) return 2;
-  snprintf(zFile, sizeof(zFile), "%s/a.db", zDir);
-  snprintf(zOther, sizeof(zOther), "%s/b.db", zDir);
-  make_file(zFile, "CREATE TABLE t(x); WITH RECURSIVE n(i) AS (SELECT 1 UNION"
-                   " ALL SELECT i + 1 FROM n WHERE i < 10)"
-                   " INSERT INTO t SELECT i FROM n");
-  db = open_loaded(zFile);
-  api = steward_api_get(db);
-  if (!check(api && api->version == 1, "the interface")) return finish();
+  db = begin_pool();
+  if (db == NULL) return finish();
   lives(db);
   names(db);
   limits(db);
   order(db);
+  interrupted(db);
   told(db);
   threads(db);
   many();
@@ -684,7 +559,6 @@ int main(int argc, char **argv) {
   streaming(db);
   check(sqlite3_close(db) == SQLITE_OK, "close");
   check(sqlite3_memory_used() == 0, "%lld bytes lost", sqlite3_memory_used());
-  if (argc < 3 || strcmp(argv[2], "nofork")) forks();
   last_user();
   return finish();
 }
