@@ -28,7 +28,7 @@ static int roll_up(StewardCall *c, int nSeconds, i64 iFrom, i64 iTo, i64 nMax,
   i64 iRolled = steward_int(c, SQL_perf_rolled, 0, "i", nSeconds);
   if (iFrom < iRolled) iFrom = iRolled;
   if (c->rc || iFrom + nSeconds > iTo) return 0;
-  iFrom = steward_int(c, eNext, iTo, "l", iFrom) / nSeconds * nSeconds;
+  iFrom = steward_int(c, eNext, iTo, "ll", iFrom, iTo) / nSeconds * nSeconds;
   if (nMax > 0 && iTo > iFrom + nMax * nSeconds) iTo = iFrom + nMax * nSeconds;
   if (c->rc || iFrom >= iTo) return 0;
   if (steward_run(c, eRollup, "ill", nSeconds, iFrom, iTo)) return 0;
@@ -66,7 +66,10 @@ static const StewardOption aRollupOption[] = {
 ** Sum up the metrics of every hour and every day that has closed since the last
 ** call, for perf_summary; remove hours after 60 days and days after the setting
 ** performance_rollup_days (5 years).  perf_capture() does two hours of it in
-** each call, so that nobody needs to call this.
+** each call, so that nobody needs to call this.  A metric whose value is no
+** finite number (or beyond 1e290), or whose recorded_ts is not what datetime()
+** gives, is left out here, in perf_summary and in what reads that:
+** steward_doctor has the finding `metrics` while there are any.
 ** Set: maintenance
 ** Errors: NOT_INSTALLED; BUSY; READ_ONLY.
 ** Source: seed 001, performance trends.

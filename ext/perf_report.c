@@ -152,7 +152,7 @@ static void put_spark(StewardCall *c, sqlite3_str *p, const PerfStats *s) {
   sqlite3_stmt *pRow;
   int i, n = 0;
   sqlite3_snprintf(sizeof(zName), zName, "statement_ms:%016llx", s->id);
-  pRow = steward_query(c, SQL_perf_report_spark, "t", zName);
+  pRow = steward_query(c, SQL_perf_report_spark, "ti", zName, POINTS);
   while (n < POINTS && steward_next(c, pRow)) {
     a[n++] = sqlite3_column_double(pRow, 0);
   }

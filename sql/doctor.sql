@@ -311,6 +311,35 @@ SELECT CASE ?1
        ELSE 'SELECT health_run()' END
  WHERE ?1 <> 'statistics' OR ?2 > 0;
 
+-- name: doctor_metrics
+-- Metrics among the newest 1,000 and the oldest 32 that do not count: see
+-- sql/perf.sql.
+-- set: maintenance
+SELECT printf('%d of the newest and oldest metrics do not count', count(*)),
+       json_object('metrics', count(*), 'first_id', min(id),
+                   'without_time', count(*) FILTER (WHERE bad_time),
+                   'without_number', count(*) FILTER (WHERE bad_value)),
+       'UPDATE main.steward_performance_metrics SET recorded_ts = '
+       || 'coalesce(datetime(recorded_ts, ''+0 days''), '''') WHERE '
+       || 'substr(recorded_ts, 1, 19) IS NOT '
+       || 'datetime(substr(recorded_ts, 1, 19), ''+0 days'') OR '
+       || 'ltrim(substr(recorded_ts, 20), ''.0123456789'') <> ''''; '
+       || 'DELETE FROM main.steward_performance_metrics WHERE '
+       || 'recorded_ts = '''' OR metric_value NOT BETWEEN -1e290 AND 1e290'
+  FROM (SELECT id, substr(recorded_ts, 1, 19)
+                   IS NOT datetime(substr(recorded_ts, 1, 19), '+0 days')
+                   OR ltrim(substr(recorded_ts, 20), '.0123456789') <> ''
+                   AS bad_time,
+               metric_value NOT BETWEEN -1e290 AND 1e290 AS bad_value
+          FROM main.steward_performance_metrics
+         WHERE id IN (SELECT id FROM (
+                        SELECT id FROM main.steward_performance_metrics
+                         ORDER BY id DESC LIMIT 1000)
+                      UNION SELECT id FROM (
+                        SELECT id FROM main.steward_performance_metrics
+                         ORDER BY id LIMIT 32)))
+ WHERE bad_time OR bad_value HAVING count(*) > 0;
+
 -- name: doctor_autocheckpoint
 -- A WAL that only grows.  ?1: wal_autocheckpoint.
 SELECT 'nothing copies the WAL into the file',

@@ -96,20 +96,22 @@ SELECT count(*) FILTER (WHERE value ->> '$.check' = ?3),
         UNION SELECT value FROM json_each(?2));
 
 -- name: health_performance
--- Percent of what is normal for them that metrics have come to, the worst.
+-- How much worse than what is normal for it the worst metric is, in percent, of
+-- which 100 is as it should be.
 -- set: maintenance
-SELECT coalesce(max(100.0 * worse), 0.0),
+WITH bad AS MATERIALIZED (SELECT * FROM perf_regressions),
+worst AS (SELECT * FROM bad ORDER BY times_worse DESC, metric_name LIMIT 1)
+SELECT coalesce(100.0 * w.times_worse, 0.0),
        json_patch('{}', json_object(
          'baselines', (SELECT count(*)
                          FROM main.steward_performance_baselines),
-         'regressions', nullif(count(*), 0), 'metric', max(metric_name),
-         'baseline', baseline_avg, 'current', current_avg,
-         'sql', iif(count(*) > 0, 'SELECT * FROM perf_regressions', NULL))),
+         'regressions', (SELECT nullif(count(*), 0) FROM bad),
+         'metric', w.metric_name,
+         'baseline', w.baseline_avg, 'current', w.current_avg,
+         'sql', iif(w.metric_name IS NULL, NULL,
+                    'SELECT * FROM perf_regressions'))),
        NULL
-  FROM (SELECT metric_name, baseline_avg, current_avg,
-               iif(ratio BETWEEN 0.001 AND 1, 1.0 / ratio,
-                   max(ratio, 1000.0 * (ratio <= 0))) AS worse
-          FROM perf_regressions ORDER BY 4 DESC);
+  FROM (SELECT 1) LEFT JOIN worst AS w;
 
 -- name: health_growth
 -- Bytes by which the file grows in a day, as its oldest logged check tells.

@@ -1,4 +1,16 @@
 -- set: maintenance
+--
+-- Anybody may write any metric.  One counts when its time is as datetime() gives
+-- it (a fraction of a second may follow: other forms do not sort among these, and
+-- '2023-11-31' is none of them) and its value is a number of at most 1e290 (of
+-- which a sum is one as well; a text is above every number):
+--
+--     substr(recorded_ts, 1, 19) = datetime(substr(recorded_ts, 1, 19), '+0 days')
+--     ltrim(substr(recorded_ts, 20), '.0123456789') = ''
+--     metric_value BETWEEN -1e290 AND 1e290
+--
+-- doctor_metrics tells of the others.
+
 -- name: perf_probe
 -- set: none
 -- Run to see whether the trace hook is called.
@@ -26,8 +38,8 @@ SELECT max(bucket_at) + ?1 FROM main.steward_performance_rollups
  WHERE resolution = ?1;
 
 -- name: perf_next_metric
--- When the first metric at or after ?1 was recorded (Unix seconds), found by a
--- seek for each name.
+-- When the first metric that counts was recorded, from ?1 to before ?2 (Unix
+-- seconds), found by a seek for each name.
 WITH RECURSIVE name(n) AS (
   SELECT min(metric_name) FROM main.steward_performance_metrics
   UNION ALL
@@ -35,9 +47,15 @@ WITH RECURSIVE name(n) AS (
            WHERE metric_name > n)
     FROM name WHERE n IS NOT NULL)
 SELECT unixepoch(min((
-  SELECT min(recorded_ts) FROM main.steward_performance_metrics
+  SELECT substr(recorded_ts, 1, 19) FROM main.steward_performance_metrics
          INDEXED BY idx_performance_metrics_name_ts
-   WHERE metric_name = n AND recorded_ts >= datetime(?1, 'unixepoch'))))
+   WHERE metric_name = n AND recorded_ts >= datetime(?1, 'unixepoch')
+     AND recorded_ts < datetime(?2, 'unixepoch')
+     AND substr(recorded_ts, 1, 19)
+         = datetime(substr(recorded_ts, 1, 19), '+0 days')
+     AND ltrim(substr(recorded_ts, 20), '.0123456789') = ''
+     AND metric_value BETWEEN -1e290 AND 1e290
+   ORDER BY recorded_ts LIMIT 1)))
   FROM name;
 
 -- name: perf_rollup_hours
@@ -50,8 +68,8 @@ WITH RECURSIVE name(n) AS (
   SELECT (SELECT min(metric_name) FROM main.steward_performance_metrics
            WHERE metric_name > n)
     FROM name WHERE n IS NOT NULL)
-SELECT ?1, unixepoch(m.recorded_ts) / ?1 * ?1 AS bucket, m.metric_name,
-       max(m.unit), count(*), sum(m.metric_value), min(m.metric_value),
+SELECT ?1, unixepoch(substr(m.recorded_ts, 1, 19)) / ?1 * ?1 AS bucket,
+       m.metric_name, max(m.unit), count(*), sum(m.metric_value), min(m.metric_value),
        max(m.metric_value), perf_percentile(m.metric_value, 0.5),
        perf_percentile(m.metric_value, 0.95),
        perf_percentile(m.metric_value, 0.99)
@@ -60,12 +78,16 @@ SELECT ?1, unixepoch(m.recorded_ts) / ?1 * ?1 AS bucket, m.metric_name,
  WHERE m.metric_name = name.n
    AND m.recorded_ts >= datetime(?2, 'unixepoch')
    AND m.recorded_ts < datetime(?3, 'unixepoch')
+   AND substr(m.recorded_ts, 1, 19)
+       = datetime(substr(m.recorded_ts, 1, 19), '+0 days')
+   AND ltrim(substr(m.recorded_ts, 20), '.0123456789') = ''
+   AND m.metric_value BETWEEN -1e290 AND 1e290
  GROUP BY m.metric_name, bucket;
 
 -- name: perf_next_hour
--- The first hour at or after ?1 that was summed up.
+-- The first hour from ?1 to before ?2 that was summed up.
 SELECT min(bucket_at) FROM main.steward_performance_rollups
- WHERE resolution = 3600 AND bucket_at >= ?1;
+ WHERE resolution = 3600 AND bucket_at >= ?1 AND bucket_at < ?2;
 
 -- name: perf_rollup_days
 -- Hours from ?2 to before ?3 (Unix seconds) by buckets of ?1 seconds;
@@ -99,26 +121,37 @@ SELECT metric_name, unit,
 -- name: perf_regressions
 -- Metrics whose mean and median in the window ?1 are worse than their baseline
 -- by more than ?2 percent, the worst first. Fewer than five values tell nothing.
+-- Where lower is worse, what was above 0 is compared with its inverse: half of
+-- it is as bad as twice. A change from 0 is a thousandfold one.
 WITH one AS (
   SELECT b.metric_name, b.unit, b.value_avg AS b_avg, s.avg AS s_avg,
          b.p50 AS b_p50, s.p50 AS s_p50, b.p95 AS b_p95, s.p95 AS s_p95,
          b.value_count AS b_count, s.count AS s_count, b.taken_at,
-         b.worse = 'higher' AS higher, 1 + ?2 / 100.0 AS bound
+         b.worse = 'higher' AS higher, ?2 / 100.0 AS part
     FROM perf_summary(?1) AS s
          CROSS JOIN main.steward_performance_baselines AS b
    WHERE b.metric_name = s.metric_name
-     AND b.value_count >= 5 AND s.count >= 5)
-SELECT metric_name, unit, b_avg, s_avg, s_avg / b_avg AS ratio, b_p50, s_p50,
-       b_p95, s_p95, b_count, s_count, taken_at,
+     AND b.value_count >= 5 AND s.count >= 5),
+bad AS (
+  SELECT *, max(-1000.0, min(1000.0, coalesce(
+              1 + (s_avg - b_avg) / abs(b_avg), sign(s_avg) * 1000))) AS ratio
+    FROM one
+   WHERE iif(higher, s_avg > b_avg + abs(b_avg) * part
+                     AND s_p50 > b_p50 + abs(b_p50) * part,
+             s_avg < iif(b_avg > 0, b_avg / (1 + part), b_avg * (1 + part))
+             AND s_p50 < iif(b_p50 > 0, b_p50 / (1 + part),
+                             b_p50 * (1 + part))))
+SELECT metric_name, unit, b_avg, s_avg, ratio,
+       CASE WHEN higher OR b_avg = 0 THEN abs(ratio)
+            WHEN b_avg < 0 THEN 2 - ratio
+            WHEN ratio > 0.001 THEN 1 / ratio ELSE 1000.0 END AS times_worse,
+       b_p50, s_p50, b_p95, s_p95, b_count, s_count, taken_at,
        (SELECT iif(json_valid(context), context ->> '$.query', NULL)
           FROM main.steward_performance_metrics AS m
                INDEXED BY idx_performance_metrics_name_ts
-         WHERE m.metric_name = one.metric_name
+         WHERE m.metric_name = bad.metric_name
          ORDER BY recorded_ts DESC LIMIT 1)
-  FROM one
- WHERE iif(higher, s_avg > b_avg * bound AND s_p50 > b_p50 * bound,
-           s_avg * bound < b_avg AND s_p50 * bound < b_p50)
- ORDER BY iif(higher, ratio, 1 / ratio) DESC, metric_name;
+  FROM bad ORDER BY times_worse DESC, metric_name;
 
 -- name: perf_rollup_expire
 -- Buckets of resolution ?1 that began before ?2 are gone.
@@ -135,13 +168,17 @@ WITH RECURSIVE name(n) AS (
            WHERE metric_name > n)
     FROM name WHERE n IS NOT NULL),
 recent AS (
-  SELECT m.metric_name, m.unit, unixepoch(m.recorded_ts) AS at,
-         m.metric_value AS v
+  SELECT m.metric_name, m.unit, m.metric_value AS v,
+         unixepoch(substr(m.recorded_ts, 1, 19)) AS at
     FROM name CROSS JOIN main.steward_performance_metrics AS m
          INDEXED BY idx_performance_metrics_name_ts
    WHERE m.metric_name = name.n
      AND m.recorded_ts >= datetime(?4, 'unixepoch')
-     AND m.recorded_ts <= datetime(?2, 'unixepoch')),
+     AND m.recorded_ts <= datetime(?2, 'unixepoch')
+     AND substr(m.recorded_ts, 1, 19)
+         = datetime(substr(m.recorded_ts, 1, 19), '+0 days')
+     AND ltrim(substr(m.recorded_ts, 20), '.0123456789') = ''
+     AND m.metric_value BETWEEN -1e290 AND 1e290),
 part AS (
   SELECT metric_name, unit, bucket_at AS at, value_count AS c, value_sum AS s,
          value_min AS lo, value_max AS hi, p50, p95, p99
@@ -258,12 +295,21 @@ SELECT 'change_branches', 'state', iif(closed, 'closed', 'open'), count(*)
   FROM (SELECT closed FROM main.am_branches LIMIT 100000) GROUP BY closed;
 
 -- name: perf_series_maintenance
--- Series of health, vacuum and the pool.
+-- Series of health, vacuum and the pool. The types of checks are found by a
+-- seek each.
+WITH RECURSIVE type(n) AS (
+  SELECT min(check_type) FROM main.steward_health_checks
+  UNION ALL
+  SELECT (SELECT min(check_type) FROM main.steward_health_checks
+           WHERE check_type > n)
+    FROM type WHERE n IS NOT NULL)
 SELECT 'health_status', 'check', check_type,
        CASE status WHEN 'healthy' THEN 0 WHEN 'warning' THEN 1 ELSE 2 END
-  FROM main.steward_health_checks
- WHERE id IN (SELECT max(id) FROM main.steward_health_checks
-               GROUP BY check_type)
+  FROM type CROSS JOIN main.steward_health_checks INDEXED BY
+       idx_health_checks_type
+ WHERE check_type = n AND id = (
+   SELECT max(id) FROM main.steward_health_checks
+          INDEXED BY idx_health_checks_type WHERE check_type = n)
 UNION ALL
 SELECT 'vacuum_logged_runs', 'status', status, count(*)
   FROM main.steward_vacuum_log GROUP BY status
@@ -541,10 +587,11 @@ SELECT operation_type AS "Operation", count(*) AS "Runs|n",
  GROUP BY operation_type;
 
 -- name: perf_report_spark
--- The last sixty values of a metric, the newest first.
+-- The last ?2 values of the metric ?1, the newest first.
 SELECT metric_value FROM main.steward_performance_metrics
        INDEXED BY idx_performance_metrics_name_ts
- WHERE metric_name = ?1 ORDER BY recorded_ts DESC LIMIT 60;
+ WHERE metric_name = ?1 AND metric_value BETWEEN -1e290 AND 1e290
+ ORDER BY recorded_ts DESC LIMIT ?2;
 
 -- name: perf_report_trends
 -- Means by the hour from ?1 (Unix seconds), of the metrics that vary most, with

@@ -79,6 +79,12 @@ static const Kind aKind[] = {
     {"warning", "performance", SQL_doctor_check, "maintenance",
      "something takes longer than it did: perf_regressions lists what",
      "what is now counts as normal: look for the reason first", ARG_CHECK},
+    {"warning", "metrics", SQL_doctor_metrics, "maintenance",
+     "perf_rollup() and perf_summary leave them out, and the retention of "
+     "metrics stops at one whose time cannot be read",
+     "what is no time or no number goes, other times get the form that "
+     "datetime() gives; every metric is read once",
+     ARG_NONE},
     {"warning", "vacuum_failed", SQL_doctor_vacuum_failed, "maintenance",
      "free space stays in the file",
      "it is tried again; the file is locked "

@@ -100,6 +100,17 @@ static void slow_rows(StewardCall *c, StewardRows *r, int nArg,
   sqlite3_free(aSlow);
 }
 
+/* Is there a statement in it, or what is to be one?  Blanks, comments and
+** semicolons are none. */
+static int has_statement(StewardCall *c, const char *zSql) {
+  sqlite3_stmt *pStmt = NULL;
+  int rc = sqlite3_prepare_v2(c->db, zSql, -1, &pStmt, NULL);
+  int bThere = rc != SQLITE_OK || pStmt != NULL;
+  if (rc == SQLITE_NOMEM) steward_fail_nomem(c);
+  sqlite3_finalize(pStmt);
+  return bThere;
+}
+
 /* perf_plan(id INTEGER, parent INTEGER, detail TEXT, full_scan INTEGER,
 **   temp_btree INTEGER, automatic_index INTEGER, HIDDEN sql TEXT)     table
 ** The plan of one statement, which is not run: EXPLAIN QUERY PLAN with flags
@@ -124,9 +135,8 @@ static void plan_rows(StewardCall *c, StewardRows *r, int nArg,
     if (rc == SQLITE_NOMEM) steward_fail_nomem(c);
     if (rc) steward_fail_rc(c, rc, "%.200s", sqlite3_errmsg(c->db));
   }
-  while (zTail && strchr(" \t\r\n;", *zTail) && *zTail) zTail++;
   if (c->rc == SQLITE_OK &&
-      (pStmt == NULL || *zTail || sqlite3_stmt_isexplain(pStmt) != 2)) {
+      (sqlite3_stmt_isexplain(pStmt) != 2 || has_statement(c, zTail))) {
     steward_fail_argument(c, apArg[0], "sql", "one statement");
   }
   while (steward_next(c, pStmt)) {
@@ -222,15 +232,19 @@ static void summary_rows(StewardCall *c, StewardRows *r, int nArg,
 }
 
 /* perf_regressions(metric_name TEXT, unit TEXT, baseline_avg REAL,
-**   current_avg REAL, ratio REAL, baseline_p50 REAL, current_p50 REAL,
-**   baseline_p95 REAL, current_p95 REAL, baseline_count INTEGER,
-**   current_count INTEGER, taken_at INTEGER, query TEXT, HIDDEN window)
+**   current_avg REAL, ratio REAL, times_worse REAL, baseline_p50 REAL,
+**   current_p50 REAL, baseline_p95 REAL, current_p95 REAL,
+**   baseline_count INTEGER, current_count INTEGER, taken_at INTEGER,
+**   query TEXT, HIDDEN window)
 **                                                                     table
 ** Metrics that are worse than what perf_baseline() kept, the worst first: mean
 ** and median of the window, '1h' by default, both by more than the setting
-** performance_regression_percent (50).  Metrics with fewer than five values do
-** not count; query is the text of a statement.  Empty when all is well, and
-** before the set is installed.
+** performance_regression_percent (50).  ratio: the mean to that of the baseline
+** (of one below 0: 1 + their difference as a share of it), within -1000..1000,
+** and at one of these where the baseline is 0; times_worse: ratio, or its
+** inverse where lower is worse, at most 1000.  Metrics with fewer than five
+** values do not count; query is the text of a statement.  Empty when all is
+** well, and before the set is installed.
 ** Set: maintenance
 ** Errors: those of perf_summary.
 ** Source: seed 001, performance degradation detection.
@@ -243,7 +257,7 @@ static void summary_rows(StewardCall *c, StewardRows *r, int nArg,
 **     INSERT INTO sqlite_performance_metrics(db_path, metric_name,
 **       metric_value, unit, recorded_ts)
 **     SELECT 'x', 'load_ms', v, 'ms', '2023-11-14 22:12:00' FROM n;
-**   SELECT metric_name, baseline_p50, current_p50, ratio
+**   SELECT metric_name, baseline_p50, current_p50, times_worse
 **     FROM perf_regressions; -- load_ms|10.0|20.0|2.0
 */
 static void regression_rows(StewardCall *c, StewardRows *r, int nArg,
@@ -313,8 +327,9 @@ static const StewardTable aTable[] = {
      .zSet = "maintenance"},
     {.zName = "perf_regressions",
      .zColumns = "metric_name TEXT, unit TEXT, baseline_avg REAL,"
-                 " current_avg REAL, ratio REAL, baseline_p50 REAL,"
-                 " current_p50 REAL, baseline_p95 REAL, current_p95 REAL,"
+                 " current_avg REAL, ratio REAL, times_worse REAL,"
+                 " baseline_p50 REAL, current_p50 REAL, baseline_p95 REAL,"
+                 " current_p95 REAL,"
                  " baseline_count INTEGER, current_count INTEGER,"
                  " taken_at INTEGER, query TEXT, window HIDDEN",
      .nArg = 1,

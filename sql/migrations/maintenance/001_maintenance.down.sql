@@ -11,6 +11,7 @@ DROP INDEX IF EXISTS idx_performance_metrics_db_path;
 DROP INDEX IF EXISTS idx_performance_metrics_name_ts;
 DROP INDEX IF EXISTS idx_health_checks_db_path;
 DROP INDEX IF EXISTS idx_health_checks_checked_ts;
+DROP INDEX IF EXISTS idx_health_checks_type;
 
 DROP TABLE IF EXISTS steward_health_checks;
 DROP TABLE IF EXISTS steward_performance_metrics;

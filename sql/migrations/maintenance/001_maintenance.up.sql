@@ -71,6 +71,8 @@ CREATE INDEX IF NOT EXISTS idx_health_checks_db_path
   ON steward_health_checks(db_path);
 CREATE INDEX IF NOT EXISTS idx_health_checks_checked_ts
   ON steward_health_checks(checked_ts);
+CREATE INDEX IF NOT EXISTS idx_health_checks_type
+  ON steward_health_checks(check_type);
 
 -- Every update ends with updated_ts = now, as in the seed. The WHEN stops the
 -- trigger's own update from firing it again under recursive_triggers. The row
