@@ -320,7 +320,8 @@ i64 steward_setting_int(StewardCall *c, const char *zName) {
 }
 
 /* The same, kept until SQLite says that the database has changed: for a caller
-** in a read transaction who asks often.  zName is a literal. */
+** who asks often.  Not out of a writing transaction: no version tells that it
+** was rolled back.  zName is a literal. */
 i64 steward_setting_kept(StewardCall *c, const char *zName) {
   Steward *p = c->p;
   unsigned iVersion = 0;
@@ -329,7 +330,10 @@ i64 steward_setting_kept(StewardCall *c, const char *zName) {
   if (rc || p->setting.zName != zName || p->setting.iVersion != iVersion ||
       p->setting.nChange != sqlite3_total_changes(p->db)) {
     p->setting.iValue = steward_setting_int(c, zName);
-    p->setting.zName = rc || c->rc ? NULL : zName;
+    p->setting.zName =
+        rc || c->rc || sqlite3_txn_state(p->db, "main") == SQLITE_TXN_WRITE
+            ? NULL
+            : zName;
     p->setting.iVersion = iVersion;
     p->setting.nChange = sqlite3_total_changes(p->db);
   }

@@ -256,6 +256,7 @@ void steward_open_table(StewardCall *c, Steward *p, const char *zFunc,
                         const char *zSet, StewardMode eMode);
 int steward_close_table(StewardCall *c, sqlite3_vtab *pVtab);
 void steward_begin(StewardCall *c);
+void steward_end(StewardCall *c);
 void steward_alone(StewardCall *c);
 int steward_busy_again(StewardCall *c, i64 iDeadline /* us, monotonic */);
 int steward_installed(StewardCall *c, const char *zSet);

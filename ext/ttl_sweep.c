@@ -415,19 +415,14 @@ static i64 sweep_apart(StewardCall *c, const char *zTable, i64 nMaxRows,
   return nRemoved;
 }
 
-/* A table of the library's own, swept by its verbs: at most once a minute, by
-** whatever connection comes first, and in steps of OWN rows where there is more
-** to do.  Inside a writing statement, too, where no savepoint can be had: what
-** a sweep removes is to go, whatever becomes of the call. */
-void ttl_sweep_own(StewardCall *c, const char *zTable) {
-  enum { OWN = 1024, REST = 60000, HOUR = 3600000 };
+/* A step of a table of the library's own; where rows or triggers object, that
+** is for ttl_status. */
+static void sweep_step(StewardCall *c, const char *zTable, i64 iNow) {
+  enum { OWN = 1024, HOUR = 3600000 };
   StewardCall inner = *c;
   Pace pace;
-  i64 iNow = steward_now(c->p), nRemoved;
-  if (c->rc || !steward_int(c, SQL_ttl_rested, 0, "tll", zTable, iNow, REST)) {
-    return;
-  }
-  inner = *c;
+  i64 nRemoved;
+  if (c->rc) return;
   pace_begin(&inner, &pace, HOUR); /* the rows are few enough */
   nRemoved = sweep_table(&inner, zTable, OWN, &pace);
   if (inner.rc && (inner.rc & 0xff) != SQLITE_ERROR &&
@@ -443,6 +438,37 @@ void ttl_sweep_own(StewardCall *c, const char *zTable) {
   } else if (nRemoved == OWN) {
     steward_run(c, SQL_ttl_unfinished, "t", zTable);
   }
+}
+
+/* A table of the library's own, swept by its verbs: at most once a minute, by
+** whatever connection comes first, and in steps where there is more to do.  A
+** verb of a single statement in autocommit has no transaction, and a sweep that
+** reads before it writes could not wait for other writers: it has one of its
+** own then, and when they do not let it, another call sweeps.  Inside a writing
+** statement no savepoint can be had: what a sweep removes is to go, whatever
+** becomes of the call. */
+void ttl_sweep_own(StewardCall *c, const char *zTable) {
+  enum { REST = 60000 };
+  StewardCall own;
+  i64 iNow = steward_now(c->p);
+  int bApart = c->eMode == STEWARD_WRITE_ONE && c->eTxn == SQLITE_TXN_NONE &&
+               sqlite3_get_autocommit(c->db);
+  if (c->rc || !steward_int(c, SQL_ttl_rested, 0, "tll", zTable, iNow, REST)) {
+    return;
+  }
+  own = *c;
+  if (bApart) {
+    own.eMode = STEWARD_WRITE;
+    steward_begin(&own);
+  }
+  sweep_step(&own, zTable, iNow);
+  if (bApart) steward_end(&own);
+  if (bApart && (own.rc & 0xff) == SQLITE_BUSY) {
+    sqlite3_free(own.zErr);
+    return;
+  }
+  c->rc = own.rc;
+  c->zErr = own.zErr;
 }
 
 /* Sweep every attached table while the limits last.  Also without time left,

@@ -385,6 +385,12 @@ static void close_call(StewardCall *c) {
   }
 }
 
+/* End what steward_begin() began apart from the call: keep it, or undo it when
+** anything failed.  The failure stays in c. */
+void steward_end(StewardCall *c) {
+  close_call(c);
+}
+
 /* Begin a call from an SQL function. */
 void steward_open(StewardCall *c, sqlite3_context *ctx, const char *zFunc,
                   const char *zSet, StewardMode eMode) {
