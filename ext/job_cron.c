@@ -115,6 +115,21 @@ static int read_special(Parser *p, JobCron *pCron, int iValue) {
   return 1;
 }
 
+static int is_item_end(char ch) {
+  return ch == ',' || is_end(ch);
+}
+
+/* What begins at zBegin is no item. */
+static void fail_item(Parser *p, const char *zBegin) {
+  const Field *f = p->f;
+  char *zWanted = steward_mprintf(
+      p->c, "within %d..%d%s, with ranges a-b, steps */n and lists a,b",
+      f->iMin, f->iMax, f->zWords ? " or a name of three letters" : "");
+  p->z = zBegin;
+  fail_field(p, zWanted ? zWanted : "");
+  sqlite3_free(zWanted);
+}
+
 /* One item of a list: its bits. */
 static void read_item(Parser *p, JobCron *pCron, uint64_t *pm /* IN OUT */) {
   const Field *f = p->f;
@@ -127,7 +142,10 @@ static void read_item(Parser *p, JobCron *pCron, uint64_t *pm /* IN OUT */) {
     iTo = bWeekday ? 6 : f->iMax;
   } else {
     iFrom = read_value(p);
-    if (read_special(p, pCron, iFrom)) return;
+    if (read_special(p, pCron, iFrom)) {
+      if (!is_item_end(*p->z)) fail_item(p, zBegin);
+      return;
+    }
     iTo = iFrom;
     if (iFrom >= 0 && *p->z == '-') {
       p->z++;
@@ -141,13 +159,8 @@ static void read_item(Parser *p, JobCron *pCron, uint64_t *pm /* IN OUT */) {
     p->z++;
     iStep = read_number(p, 1, f->iMax - f->iMin + 1);
   }
-  if (iFrom < 0 || iTo < 0 || iStep < 0 || (*p->z != ',' && !is_end(*p->z))) {
-    char *zWanted = steward_mprintf(
-        p->c, "within %d..%d%s, with ranges a-b, steps */n and lists a,b",
-        f->iMin, f->iMax, f->zWords ? " or a name of three letters" : "");
-    p->z = zBegin;
-    fail_field(p, zWanted ? zWanted : "");
-    sqlite3_free(zWanted);
+  if (iFrom < 0 || iTo < 0 || iStep < 0 || !is_item_end(*p->z)) {
+    fail_item(p, zBegin);
   } else if (iTo < iFrom) {
     p->z = zBegin;
     fail_field(p, "a range from less to more (write 22-23,0-6)");

@@ -68,6 +68,7 @@ typedef struct Before {
   char *zSpec, *zZone;
   i64 iAnchor, iNext, nRun;
   int bPaused;
+  sqlite3_value *pOptions;
 } Before;
 
 static void read_before(StewardCall *c, const char *zName, Before *b) {
@@ -84,6 +85,8 @@ static void read_before(StewardCall *c, const char *zName, Before *b) {
     }
     b->nRun = sqlite3_column_int64(s, 4);
     b->bPaused = sqlite3_column_type(s, 5) != SQLITE_NULL;
+    b->pOptions = sqlite3_value_dup(sqlite3_column_value(s, 7));
+    if (b->pOptions == NULL) steward_fail_nomem(c);
   }
   steward_give(c, SQL_schedule_old, s);
 }
@@ -91,6 +94,7 @@ static void read_before(StewardCall *c, const char *zName, Before *b) {
 static void free_before(Before *b) {
   sqlite3_free(b->zSpec);
   sqlite3_free(b->zZone);
+  sqlite3_value_free(b->pOptions);
 }
 
 static void fail_no_schedule(StewardCall *c, const char *zName) {
@@ -235,27 +239,18 @@ static void job_schedule_pause(sqlite3_context *ctx, int argc,
 
 /* The next time of a schedule from now on; -1: none. */
 static i64 next_from_now(StewardCall *c, const char *zName) {
-  i64 iNext = -1, nMaxRuns = 0;
+  i64 iNext = -1;
   Before b;
-  sqlite3_stmt *s;
   JobSchedule schedule;
-  sqlite3_value *pOptions = NULL;
   read_before(c, zName, &b);
   if (c->rc == SQLITE_OK && !b.bThere) fail_no_schedule(c, zName);
-  s = steward_query(c, SQL_schedule_old, "t", zName);
-  if (steward_next(c, s)) {
-    pOptions = sqlite3_value_dup(sqlite3_column_value(s, 7));
-    if (pOptions == NULL) steward_fail_nomem(c);
-  }
-  steward_give(c, SQL_schedule_old, s);
   schedule_init(c, &schedule);
-  if (pOptions) schedule_options(c, &schedule, pOptions);
-  nMaxRuns = schedule.nMaxRuns;
-  schedule_free(&schedule);
-  sqlite3_value_free(pOptions);
-  if (c->rc == SQLITE_OK && (nMaxRuns == 0 || b.nRun < nMaxRuns)) {
+  if (b.pOptions) schedule_options(c, &schedule, b.pOptions);
+  if (c->rc == SQLITE_OK &&
+      (schedule.nMaxRuns == 0 || b.nRun < schedule.nMaxRuns)) {
     iNext = next_run(c, b.zSpec, b.zZone, b.iAnchor, steward_now(c->p));
   }
+  schedule_free(&schedule);
   free_before(&b);
   return iNext;
 }

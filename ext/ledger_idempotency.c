@@ -259,6 +259,24 @@ typedef struct Rate {
   i64 iNow;
 } Rate;
 
+/* The hits that count.  Those of a time to come were counted before the clock
+** jumped back: they count no more, nor when that time comes. */
+static i64 rate_hits(StewardCall *c, const Rate *r, i64 iFirst) {
+  i64 iLast = r->iNow / r->iWidth, nHit = 0, iNewest = 0;
+  sqlite3_stmt *s = steward_query(c, SQL_rate_sum, "ttlll", r->zName, r->zKey,
+                                  r->iWidth, iFirst, iLast);
+  if (steward_next(c, s)) {
+    nHit = sqlite3_column_int64(s, 0);
+    iNewest = sqlite3_column_int64(s, 1);
+  }
+  steward_give(c, SQL_rate_sum, s);
+  if (iNewest > iLast) {
+    steward_run(c, SQL_rate_forget, "ttll", r->zName, r->zKey, r->iWidth,
+                iLast);
+  }
+  return nHit;
+}
+
 /* How long until enough of the hits count no more. */
 static i64 rate_wait(StewardCall *c, const Rate *r, i64 iFirst, i64 nHit) {
   sqlite3_stmt *s = steward_query(c, SQL_rate_buckets, "ttll", r->zName,
@@ -303,8 +321,7 @@ static void rate_limit(sqlite3_context *ctx, int argc, sqlite3_value **argv) {
     r.iWidth = (r.iPer + 63) / 64;
     iFirst = (r.iNow - r.iPer) / r.iWidth;
     ttl_sweep_own(&c, "steward_rate_limits");
-    nHit = steward_int(&c, SQL_rate_sum, 0, "ttll", r.zName, r.zKey, r.iWidth,
-                       iFirst);
+    nHit = rate_hits(&c, &r, iFirst);
     if (nHit >= r.nLimit) {
       iWait = rate_wait(&c, &r, iFirst, nHit);
     } else {

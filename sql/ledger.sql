@@ -43,9 +43,15 @@ INSERT INTO main.assistly_nonces(nonce, timestamp_ms) VALUES (?1, ?2)
 -- ------------------------------------------------------------ rate limits
 
 -- name: rate_sum hot
--- How often within the buckets from ?4 on.
-SELECT coalesce(sum(hits), 0) FROM main.steward_rate_limits
+-- How often within the buckets from ?4 until ?5, and the newest of all.
+SELECT coalesce(sum(iif(bucket <= ?5, hits, 0)), 0), max(bucket)
+  FROM main.steward_rate_limits
  WHERE name = ?1 AND key = ?2 AND width = ?3 AND bucket >= ?4;
+
+-- name: rate_forget hot
+-- Those behind ?4.
+DELETE FROM main.steward_rate_limits
+ WHERE name = ?1 AND key = ?2 AND width = ?3 AND bucket > ?4;
 
 -- name: rate_buckets hot
 -- These, the oldest first.
