@@ -1,25 +1,63 @@
 -- set: core
 -- name: ttl_delete_hazard
--- Why deleting a row of table ?1 could fail or run the application's code.
-SELECT why FROM (
-  SELECT 'trigger ' || name || ' runs on DELETE' AS why
-    FROM main.sqlite_schema
-   WHERE type = 'trigger' AND tbl_name = ?1 COLLATE NOCASE
-     AND upper(sql) GLOB '*[^A-Z_]DELETE[^A-Z_]*ON[^A-Z_]*BEGIN*'
-  UNION ALL
-  SELECT 'a foreign key of ' || m.name || ' refers to it (ON DELETE '
-         || f.on_delete || ')'
+-- Why deleting a row of table ?1 could fail or run the application's code: a
+-- DELETE trigger of the table or of one whose rows go with it (ON DELETE
+-- CASCADE, however many tables away), a foreign key to such that keeps the row,
+-- or one that sets columns (ON DELETE SET NULL) where that could fail.
+WITH RECURSIVE refers(child, parent, action, field, target) AS MATERIALIZED (
+  SELECT m.name, f."table", f.on_delete, f."from", f."to"
     FROM main.sqlite_schema AS m, pragma_foreign_key_list(m.name, 'main') AS f
-   WHERE m.type = 'table' AND f."table" = ?1 COLLATE NOCASE
-     AND (f.on_delete NOT IN ('CASCADE', 'SET NULL')
-       OR EXISTS (SELECT 1 FROM main.sqlite_schema AS t
-                   WHERE t.type = 'trigger'
-                     AND t.tbl_name = m.name COLLATE NOCASE)
-       OR EXISTS (SELECT 1 FROM main.sqlite_schema AS n,
-                                pragma_foreign_key_list(n.name, 'main') AS g
-                   WHERE n.type = 'table' AND f.on_delete = 'CASCADE'
-                     AND g."table" = m.name COLLATE NOCASE
-                     AND g.on_delete NOT IN ('CASCADE', 'SET NULL')))
+   WHERE m.type = 'table'
+), reached(name) AS (
+  SELECT ?1
+   UNION
+  SELECT r.child FROM reached, refers AS r
+   WHERE r.parent = reached.name COLLATE NOCASE AND r.action = 'CASCADE'
+), runs(name, table_name, event) AS MATERIALIZED (
+  SELECT name, tbl_name,
+         CASE WHEN upper(sql) GLOB '*[^A-Z_]DELETE[^A-Z_]*ON[^A-Z_]*[^A-Z_]BEGIN[^A-Z_]*'
+              THEN 'DELETE'
+              WHEN upper(sql) GLOB '*[^A-Z_]UPDATE[^A-Z_]*ON[^A-Z_]*[^A-Z_]BEGIN[^A-Z_]*'
+              THEN 'UPDATE' END
+    FROM main.sqlite_schema
+   WHERE type = 'trigger' AND name NOT GLOB 'steward_ttl_*_sweep'
+)
+SELECT why FROM (
+  SELECT 'trigger ' || t.name || ' runs on DELETE'
+         || iif(t.table_name = ?1 COLLATE NOCASE, '',
+                ' from ' || t.table_name) AS why
+    FROM reached, runs AS t
+   WHERE t.table_name = reached.name COLLATE NOCASE AND t.event = 'DELETE'
+  UNION ALL
+  SELECT 'a foreign key of ' || r.child || ' refers to '
+         || iif(r.parent = ?1 COLLATE NOCASE, 'it', r.parent)
+         || ' (ON DELETE ' || r.action || ')'
+    FROM reached, refers AS r
+   WHERE r.parent = reached.name COLLATE NOCASE
+     AND r.action <> 'CASCADE'
+     AND (r.action <> 'SET NULL'
+       OR EXISTS (SELECT 1 FROM runs AS t
+                   WHERE t.table_name = r.child COLLATE NOCASE
+                     AND t.event IS NOT NULL)
+       OR EXISTS (SELECT 1 FROM main.sqlite_schema AS m
+                   WHERE m.type = 'table' AND m.name = r.child
+                     AND upper(m.sql) GLOB '*[^A-Z_]CHECK[^A-Z_]*')
+       OR EXISTS (SELECT 1 FROM pragma_table_xinfo(r.child, 'main') AS x
+                   WHERE (x.name = r.field COLLATE NOCASE OR x.hidden > 1)
+                     AND (x."notnull" OR x.pk))
+       OR EXISTS (SELECT 1 FROM pragma_index_list(r.child, 'main') AS i
+                   WHERE i."unique"
+                     AND (i.partial
+                       OR EXISTS (SELECT 1
+                                    FROM pragma_index_xinfo(i.name, 'main') AS y
+                                   WHERE y.cid = -2 OR y.cid IN (
+                                     SELECT x.cid
+                                       FROM pragma_table_xinfo(r.child, 'main')
+                                              AS x
+                                      WHERE x.hidden > 1))))
+       OR EXISTS (SELECT 1 FROM refers AS g
+                   WHERE g.parent = r.child COLLATE NOCASE
+                     AND g.target = r.field COLLATE NOCASE))
 ) LIMIT 1;
 
 -- name: ttl_unit
