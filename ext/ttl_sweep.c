@@ -2,9 +2,10 @@
 ** ttl_sweep.c - removing what is due: bounded, batch by batch, oldest first.
 **
 ** A batch is what the policy does with rows (moving or publishing them) and one
-** DELETE of the same rows; both find them by the policy's index.  A sweep of
-** all tables does each in a savepoint of its own, so that one that cannot be
-** swept keeps none of the others.
+** DELETE of the same rows; both find them by the policy's index.  One that
+** fails over a row is done again row by row (ttl_step.c).  A sweep of all
+** tables does each in a savepoint of its own, so that one that cannot be swept
+** keeps none of the others.
 **
 ** A call is one transaction, and holds the write lock for no longer than its
 ** budget: batches begin small and grow to what the time that is left allows, as
@@ -27,19 +28,6 @@ static const StewardOption aSweepOption[] = {
      3600000, NULL, "how long one call may take before it stops"},
 };
 
-/* The columns of ttl_policy. */
-enum {
-  POLICY_COLUMN,
-  POLICY_BATCH,
-  POLICY_NOW,
-  POLICY_UNIT,
-  POLICY_BY_TIME,
-  POLICY_MAX_ROWS,
-  POLICY_WHERE,
-  POLICY_ACTION,
-  POLICY_TARGET
-};
-
 /* How rows of a policy are removed.  Rows that are only deleted go by a range
 ** of times, which costs a quarter less than by a list of keys: up to the time
 ** of the first row that stays.  Where all of a batch have the same time, that
@@ -49,25 +37,21 @@ typedef struct Batch {
   sqlite3_stmt *pDelete; /* ?1: now, ?2: how many */
   sqlite3_stmt *pEdge;   /* the time behind ?2 rows that are due, or NULL */
   sqlite3_stmt *pRange;  /* deletes rows before the time ?1 */
+  TtlStep *pStep;        /* rows that cannot be removed */
+  int bStuck;            /* a batch has failed over one */
 } Batch;
-
-/* How much time a call has, and has used. */
-typedef struct Pace {
-  i64 iStartUs;
-  i64 iBudgetUs;
-  i64 nRow;       /* removed by the call so far ... */
-  double rCommit; /* ... each of which costs so many us at the commit */
-} Pace;
 
 static void pace_begin(StewardCall *c, Pace *p, i64 iBudgetMs) {
   p->iStartUs = steward_monotonic_us();
   p->iBudgetUs = iBudgetMs * 1000;
   p->nRow = 0;
   p->rCommit = c->p->rSweepCommit;
+  p->bStep = 0;
+  p->zStuck = NULL;
 }
 
 /* Microseconds that are left; a tenth is kept for what nobody foresees. */
-static double pace_left(const Pace *p) {
+double ttl_pace_left(const Pace *p) {
   return (double)p->iBudgetUs * 0.9 -
          (double)(steward_monotonic_us() - p->iStartUs) -
          (double)p->nRow * p->rCommit;
@@ -126,8 +110,8 @@ static char *row_json(StewardCall *c, const StewardTableInfo *p) {
 }
 
 /* What happens to rows before they are deleted; NULL for nothing. */
-static sqlite3_stmt *prepare_first(StewardCall *c, const StewardTableInfo *p,
-                                   sqlite3_stmt *pPolicy, const char *zWhich) {
+sqlite3_stmt *ttl_prepare_first(StewardCall *c, const StewardTableInfo *p,
+                                sqlite3_stmt *pPolicy, const char *zWhich) {
   const char *zAction = steward_column(c, pPolicy, POLICY_ACTION);
   const char *zTarget =
       (const char *)sqlite3_column_text(pPolicy, POLICY_TARGET);
@@ -158,28 +142,36 @@ static sqlite3_stmt *prepare_first(StewardCall *c, const StewardTableInfo *p,
 /* The statements that delete by time. */
 static void prepare_range(StewardCall *c, const StewardTableInfo *p,
                           const char *zColumn, const char *zTime,
-                          const char *zWhere, Batch *pBatch) {
-  const char *zAnd = zWhere ? " AND (" : "", *zEnd = zWhere ? "\n)" : "";
-  if (zWhere == NULL) zWhere = "";
+                          const char *zAnd, Batch *pBatch) {
   pBatch->pEdge = steward_prepare(
       c,
-      "SELECT %s FROM main.\"%w\" WHERE \"%w\" IS NOT NULL AND %s <= ?1%s%s%s"
+      "SELECT %s FROM main.\"%w\" WHERE \"%w\" IS NOT NULL AND %s <= ?1%s"
       " ORDER BY %s LIMIT 1 OFFSET ?2",
-      zTime, p->zName, zColumn, zTime, zAnd, zWhere, zEnd, zTime);
+      zTime, p->zName, zColumn, zTime, zAnd, zTime);
   pBatch->pRange = steward_prepare(
-      c, "DELETE FROM main.\"%w\" WHERE \"%w\" IS NOT NULL AND %s < ?1%s%s%s",
-      p->zName, zColumn, zTime, zAnd, zWhere, zEnd);
+      c, "DELETE FROM main.\"%w\" WHERE \"%w\" IS NOT NULL AND %s < ?1%s",
+      p->zName, zColumn, zTime, zAnd);
+}
+
+/* " AND <what the policy says of rows beyond their time, and that none of them
+** has been tried>"; caller frees. */
+static char *and_sql(StewardCall *c, sqlite3_stmt *pPolicy,
+                     const TtlStep *pStep) {
+  const char *zWhere = (const char *)sqlite3_column_text(pPolicy, POLICY_WHERE);
+  char *zAfter = ttl_step_after(c, pStep);
+  if (zAfter == NULL || zWhere == NULL) return zAfter;
+  return steward_mprintf(c, " AND (%s\n)%z", zWhere, zAfter);
 }
 
 /* The statements of a batch; bDue: of rows that are due, else of the oldest. */
 static void prepare_batch(StewardCall *c, const StewardTableInfo *p,
-                          sqlite3_stmt *pPolicy, int bDue,
+                          sqlite3_stmt *pPolicy, int bDue, TtlStep *pStep,
                           Batch *pBatch /* OUT */) {
   const char *zColumn = steward_column(c, pPolicy, POLICY_COLUMN);
   const char *zUnit = steward_column(c, pPolicy, POLICY_UNIT);
-  const char *zWhere = (const char *)sqlite3_column_text(pPolicy, POLICY_WHERE);
-  char *zKey, *zTime, *zWhich = NULL;
+  char *zKey, *zTime, *zAnd, *zWhich = NULL;
   memset(pBatch, 0, sizeof(*pBatch));
+  pBatch->pStep = pStep;
   steward_require_column(c, p, zColumn); /* it may have been renamed */
   if (!steward_int(c, SQL_ttl_intact, 0, "t", p->zName)) {
     steward_fail(c, STEWARD_CONFLICT,
@@ -189,22 +181,22 @@ static void prepare_batch(StewardCall *c, const StewardTableInfo *p,
   }
   zKey = steward_key_list(c, p, "");
   zTime = ttl_time_sql(c, zColumn, zUnit);
+  zAnd = and_sql(c, pPolicy, pStep);
   if (c->rc == SQLITE_OK) {
     zWhich = steward_mprintf(
         c,
         "(%s) IN (SELECT %s FROM main.\"%w\" WHERE \"%w\" IS NOT NULL"
-        " AND (%s%s?1)%s%s%s ORDER BY %s LIMIT ?2)",
+        " AND (%s%s?1)%s ORDER BY %s LIMIT ?2)",
         zKey, zKey, p->zName, zColumn, bDue ? zTime : "1 OR ",
-        bDue ? " <= " : "", zWhere ? " AND (" : "", zWhere ? zWhere : "",
-        zWhere ? "\n)" : "", zTime);
+        bDue ? " <= " : "", zAnd, zTime);
   }
   if (c->rc == SQLITE_OK) {
-    pBatch->pFirst = prepare_first(c, p, pPolicy, zWhich);
+    pBatch->pFirst = ttl_prepare_first(c, p, pPolicy, zWhich);
     pBatch->pDelete = steward_prepare(c, "DELETE FROM main.\"%w\" WHERE %s",
                                       p->zName, zWhich);
   }
   if (bDue && c->rc == SQLITE_OK && pBatch->pFirst == NULL) {
-    prepare_range(c, p, zColumn, zTime, zWhere, pBatch);
+    prepare_range(c, p, zColumn, zTime, zAnd, pBatch);
     if (pBatch->pEdge)
       sqlite3_bind_value(pBatch->pEdge, 1,
                          sqlite3_column_value(pPolicy, POLICY_NOW));
@@ -219,6 +211,7 @@ static void prepare_batch(StewardCall *c, const StewardTableInfo *p,
   }
   sqlite3_free(zKey);
   sqlite3_free(zTime);
+  sqlite3_free(zAnd);
   sqlite3_free(zWhich);
 }
 
@@ -254,7 +247,7 @@ static i64 run_range(StewardCall *c, Batch *pBatch, i64 nRows) {
 ** there is no time for more. */
 static i64 next_batch(const Pace *p, i64 nDone, i64 nLast, i64 iStartUs) {
   enum { FIRST = 8, GROWTH = 4 };
-  double rLeft = pace_left(p), rRow;
+  double rLeft = ttl_pace_left(p), rRow;
   i64 nFit;
   if (nDone == 0) return rLeft > 0 || p->nRow == 0 ? FIRST : 0;
   rRow = (double)(steward_monotonic_us() - iStartUs) / (double)nDone;
@@ -270,11 +263,33 @@ static i64 run_batch(StewardCall *c, Batch *pBatch, i64 nWant,
   i64 nHere = run_range(c, pBatch, nWant);
   *pbMore = nHere > 0;
   if (nHere == 0) {
+    i64 nFirst;
     run_limited(c, pBatch->pFirst, nWant);
+    nFirst = pBatch->pFirst && c->rc == SQLITE_OK ? sqlite3_changes(c->db) : 0;
     run_limited(c, pBatch->pDelete, nWant);
     nHere = c->rc ? 0 : sqlite3_changes(c->db);
     *pbMore = nHere == nWant;
+    if (nHere < nFirst) { /* moved, and there still */
+      steward_fail_rc(c, SQLITE_CONSTRAINT, "a trigger ignores a deletion");
+    }
   }
+  return nHere;
+}
+
+/* The same where rows that cannot be removed are stepped over: a batch that
+** fails over one removes nothing (or, when a trigger has it so, the rows before
+** that one), and is the last. */
+static i64 try_batch(StewardCall *c, Batch *pBatch, i64 nWant,
+                     int *pbMore /* OUT */) {
+  int bGuard = ttl_step_guard(c, pBatch->pFirst != NULL);
+  StewardCall inner = *c;
+  i64 nHere = run_batch(&inner, pBatch, nWant, pbMore);
+  if (ttl_step_fails(c, &inner, bGuard)) {
+    nHere = bGuard ? 0 : sqlite3_changes(c->db);
+    pBatch->bStuck = 1;
+    *pbMore = 0;
+  }
+  sqlite3_free(inner.zErr);
   return nHere;
 }
 
@@ -290,7 +305,8 @@ static i64 run_batches(StewardCall *c, Batch *pBatch, i64 nBatch, i64 nMaxRows,
     if (nWant > nBatch) nWant = nBatch;
     if (nWant > nMaxRows - nRemoved) nWant = nMaxRows - nRemoved;
     if (nWant <= 0) break;
-    nHere = run_batch(c, pBatch, nWant, &bMore);
+    nHere = p->bStep ? try_batch(c, pBatch, nWant, &bMore)
+                     : run_batch(c, pBatch, nWant, &bMore);
     *pbAll = !bMore;
     nRemoved += nHere;
     p->nRow += nHere;
@@ -302,22 +318,24 @@ static i64 run_batches(StewardCall *c, Batch *pBatch, i64 nBatch, i64 nMaxRows,
   return nRemoved;
 }
 
-/* When all that was due has gone, nothing may be due any more. */
-static void check_gone(StewardCall *c, const StewardTableInfo *p,
-                       sqlite3_stmt *pPolicy) {
-  const char *zWhere = (const char *)sqlite3_column_text(pPolicy, POLICY_WHERE);
+/* Is something due still, when all that was due should have gone?  Where it is
+** not to be stepped over, that is an error. */
+static int due_still(StewardCall *c, const StewardTableInfo *p,
+                     sqlite3_stmt *pPolicy, const TtlStep *pStep, int bStep) {
   sqlite3_stmt *pDue = NULL;
+  char *zAnd = and_sql(c, pPolicy, pStep);
   char *zDue = ttl_due_sql(c, steward_column(c, pPolicy, POLICY_COLUMN),
                            steward_column(c, pPolicy, POLICY_UNIT), "?1");
+  int bDue;
   if (zDue) {
-    pDue = steward_prepare(
-        c, "SELECT 1 FROM main.\"%w\" WHERE %s%s%s%s LIMIT 1", p->zName, zDue,
-        zWhere ? " AND (" : "", zWhere ? zWhere : "", zWhere ? "\n)" : "");
+    pDue = steward_prepare(c, "SELECT 1 FROM main.\"%w\" WHERE %s%s LIMIT 1",
+                           p->zName, zDue, zAnd);
   }
   if (pDue) {
     sqlite3_bind_value(pDue, 1, sqlite3_column_value(pPolicy, POLICY_NOW));
   }
-  if (steward_next(c, pDue)) {
+  bDue = steward_next(c, pDue);
+  if (bDue && !bStep) {
     steward_fail(c, STEWARD_CONFLICT,
                  "rows of table '%s' are due and stay, because a trigger "
                  "ignores their deletion",
@@ -325,63 +343,89 @@ static void check_gone(StewardCall *c, const StewardTableInfo *p,
   }
   sqlite3_finalize(pDue);
   sqlite3_free(zDue);
+  sqlite3_free(zAnd);
+  return bDue;
 }
 
-/* How many rows there are beyond max_rows, up to nMost. */
+/* How many rows that have not been tried are beyond max_rows, up to nMost. */
 static i64 count_excess(StewardCall *c, const StewardTableInfo *p,
-                        sqlite3_stmt *pPolicy, i64 nMost) {
-  const char *zWhere = (const char *)sqlite3_column_text(pPolicy, POLICY_WHERE);
-  i64 nKeep = sqlite3_column_int64(pPolicy, POLICY_MAX_ROWS);
-  if (c->rc || nKeep < 0) return 0;
-  return steward_exec_int(c, 0,
-                          "SELECT count(*) FROM (SELECT 1 FROM main.\"%w\""
-                          " WHERE \"%w\" IS NOT NULL%s%s%s LIMIT %lld)",
-                          p->zName, steward_column(c, pPolicy, POLICY_COLUMN),
-                          zWhere ? " AND (" : "", zWhere ? zWhere : "",
-                          zWhere ? "\n)" : "", nKeep + nMost) -
-         nKeep;
+                        sqlite3_stmt *pPolicy, const TtlStep *pStep,
+                        i64 nMost) {
+  i64 nKeep = sqlite3_column_int64(pPolicy, POLICY_MAX_ROWS), n = 0;
+  char *zAnd = and_sql(c, pPolicy, pStep);
+  if (zAnd) {
+    n = steward_exec_int(c, 0,
+                         "SELECT count(*) FROM (SELECT 1 FROM main.\"%w\""
+                         " WHERE \"%w\" IS NOT NULL%s LIMIT %lld)",
+                         p->zName, steward_column(c, pPolicy, POLICY_COLUMN),
+                         zAnd, nKeep + nMost);
+  }
+  sqlite3_free(zAnd);
+  return n - nKeep;
 }
 
-/* What one policy removes: first what is due, then what is too many. */
-static i64 sweep_policy(StewardCall *c, const StewardTableInfo *p,
-                        sqlite3_stmt *pPolicy, i64 nMaxRows, Pace *pPace) {
-  i64 nBatch = sqlite3_column_int64(pPolicy, POLICY_BATCH);
-  i64 nRemoved = 0, nExcess;
+/* What is due, or (bDue = 0) what is too many. */
+static i64 sweep_part(StewardCall *c, TtlStep *pStep, int bDue, i64 nMaxRows,
+                      Pace *pPace) {
+  const StewardTableInfo *p = pStep->pInfo;
+  i64 nBatch = sqlite3_column_int64(pStep->pPolicy, POLICY_BATCH);
+  i64 nRemoved, nMost = nMaxRows;
   Batch batch;
-  int bAll;
-  if (c->rc == SQLITE_OK && sqlite3_column_int(pPolicy, POLICY_BY_TIME)) {
-    prepare_batch(c, p, pPolicy, 1, &batch);
-    nRemoved = run_batches(c, &batch, nBatch, nMaxRows, pPace, &bAll);
-    if (bAll) check_gone(c, p, pPolicy);
+  int bAll, bStuck;
+  prepare_batch(c, p, pStep->pPolicy, bDue, pStep, &batch);
+  if (!bDue) nMost = count_excess(c, p, pStep->pPolicy, pStep, nMaxRows);
+  nRemoved = run_batches(c, &batch, nBatch, nMost, pPace, &bAll);
+  bStuck = batch.bStuck || pStep->zTried; /* rows of that very time */
+  if (c->rc == SQLITE_OK && bAll && !bStuck) {
+    bStuck = bDue ? due_still(c, p, pStep->pPolicy, pStep, pPace->bStep)
+                  : pPace->bStep && nRemoved < nMost;
   }
-  if (c->rc || nRemoved >= nMaxRows ||
-      sqlite3_column_int64(pPolicy, POLICY_MAX_ROWS) < 0) {
-    return nRemoved;
+  if (c->rc || !bStuck || nRemoved >= nMaxRows) return nRemoved;
+  return nRemoved + ttl_step_on(c, pStep, bDue, nMaxRows - nRemoved, pPace);
+}
+
+/* What one policy removes: first what is due, then what is too many; last what
+** could not be removed before. */
+static i64 sweep_policy(StewardCall *c, TtlStep *pStep, i64 nMaxRows,
+                        Pace *pPace) {
+  int bTried = pStep->zTried != NULL;
+  i64 nRemoved = 0;
+  if (c->rc == SQLITE_OK &&
+      sqlite3_column_int(pStep->pPolicy, POLICY_BY_TIME)) {
+    nRemoved = sweep_part(c, pStep, 1, nMaxRows, pPace);
   }
-  prepare_batch(c, p, pPolicy, 0, &batch);
-  nExcess = count_excess(c, p, pPolicy, nMaxRows - nRemoved);
-  return nRemoved + run_batches(c, &batch, nBatch, nExcess, pPace, &bAll);
+  if (c->rc == SQLITE_OK && nRemoved < nMaxRows &&
+      sqlite3_column_int64(pStep->pPolicy, POLICY_MAX_ROWS) >= 0) {
+    nRemoved += sweep_part(c, pStep, 0, nMaxRows - nRemoved, pPace);
+  }
+  if (c->rc == SQLITE_OK && nRemoved < nMaxRows && bTried &&
+      ttl_pace_left(pPace) > 0) {
+    nRemoved += ttl_step_again(c, pStep, nMaxRows - nRemoved, pPace);
+  }
+  return nRemoved;
 }
 
 /* Remove expired rows of one table, batch by batch; how many. */
 static i64 sweep_table(StewardCall *c, const char *zTable, i64 nMaxRows,
                        Pace *pPace) {
   StewardTableInfo info;
+  TtlStep step;
   i64 nRemoved = 0, iStart = steward_monotonic_us();
   sqlite3_stmt *pPolicy =
       steward_query(c, SQL_ttl_policy, "tl", zTable, steward_now(c->p));
   memset(&info, 0, sizeof(info));
   if (steward_next(c, pPolicy)) {
     steward_table_info(c, zTable, &info);
-    nRemoved = sweep_policy(c, &info, pPolicy, nMaxRows, pPace);
+    ttl_step_begin(c, &step, &info, pPolicy, pPace->bStep);
+    nRemoved = sweep_policy(c, &step, nMaxRows, pPace);
     fail_in_table(c, zTable);
+    ttl_step_end(c, &step, pPace);
   } else if (c->rc == SQLITE_OK) {
     ttl_fail_not_attached(c, zTable);
   }
   steward_give(c, SQL_ttl_policy, pPolicy);
   steward_run(c, SQL_ttl_swept, "tlll", zTable, nRemoved, steward_now(c->p),
               (steward_monotonic_us() - iStart) / 1000);
-  steward_run(c, SQL_ttl_succeeded, "t", zTable);
   steward_count(c, "ttl_cleanup_deletes_total", nRemoved);
   steward_table_info_free(&info);
   return nRemoved;
@@ -481,7 +525,7 @@ static i64 sweep_all(StewardCall *c, i64 nMaxRows, Pace *pPace) {
   i64 nRemoved = 0;
   int n = 0;
   while (nRemoved < nMaxRows &&
-         ((n++ < ANYWAY && nRemoved == 0) || pace_left(pPace) > 0) &&
+         ((n++ < ANYWAY && nRemoved == 0) || ttl_pace_left(pPace) > 0) &&
          steward_next(c, pName)) {
     nRemoved +=
         sweep_apart(c, steward_column(c, pName, 0), nMaxRows - nRemoved, pPace);
@@ -497,12 +541,18 @@ static i64 sweep_all(StewardCall *c, i64 nMaxRows, Pace *pPace) {
 ** holds the write lock for no longer than `budget` (10 ms), its commit
 ** included.  When rows were removed, more may be due: call it again, and leave
 ** others time to write between the calls.  The application's own triggers and
-** cascades run.  A table that is gone, or whose triggers or foreign keys
-** object, fails a call for that table; a sweep of all leaves its rows, goes on
-** with the others, and says so in ttl_status (errors_total, error, error_at).
+** cascades run.  A row to which a trigger, a foreign key or a constraint of the
+** archive objects stays, the others go; ttl_status says so (errors_total counts
+** each attempt; error, error_at), and later calls try it again, 64 such rows at
+** a time, after the others.  A call for one table that could remove none for
+** that reason fails; what it wrote down stays, unless you roll it back.  A
+** table that is gone fails a call for it; a sweep of all goes on with the
+** others, and says so in ttl_status.
 ** Set: core
 ** Errors: "NOT_FOUND: ttl_sweep: table 't' has no expiry policy: ..."; "...:
-**   mend table 't' and attach it anew, or SELECT ttl_detach('t')"; BUSY.
+**   mend table 't' and attach it anew, or SELECT ttl_detach('t')"; "ttl_sweep:
+**   FOREIGN KEY constraint failed: row (3) of table 't' stays: mend what
+**   objects to its deletion, or SELECT ttl_detach('t')"; BUSY.
 ** Source: seed 002, opportunistic TTL cleanup.
 ** Example: CREATE TABLE s(id, at INTEGER);
 **   INSERT INTO s VALUES (1, 1000), (2, NULL), (3, 9999999999);
@@ -524,16 +574,23 @@ static void ttl_sweep(sqlite3_context *ctx, int argc, sqlite3_value **argv) {
                     &options);
   }
   pace_begin(&c, &pace, options.iBudget);
+  pace.bStep = 1;
   if (c.rc == SQLITE_OK) {
     nRemoved = bAll ? sweep_all(&c, options.nMaxRows, &pace)
                     : sweep_table(&c, zTable, options.nMaxRows, &pace);
   }
   iCommitUs = steward_monotonic_us();
-  if (steward_close(&c)) return;
-  if (sqlite3_get_autocommit(c.db)) {
-    pace_learn(c.p, &pace, steward_monotonic_us() - iCommitUs);
+  if (steward_close(&c) == SQLITE_OK) {
+    if (sqlite3_get_autocommit(c.db)) {
+      pace_learn(c.p, &pace, steward_monotonic_us() - iCommitUs);
+    }
+    sqlite3_result_int64(ctx, nRemoved);
+    if (!bAll && nRemoved == 0 && pace.zStuck) {
+      sqlite3_result_error(ctx, pace.zStuck, -1);
+      sqlite3_result_error_code(ctx, SQLITE_CONSTRAINT);
+    }
   }
-  sqlite3_result_int64(ctx, nRemoved);
+  sqlite3_free(pace.zStuck);
 }
 
 static const StewardFunc aFunc[] = {

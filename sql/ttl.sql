@@ -15,9 +15,11 @@ WITH RECURSIVE refers(child, parent, action, field, target) AS MATERIALIZED (
    WHERE r.parent = reached.name COLLATE NOCASE AND r.action = 'CASCADE'
 ), runs(name, table_name, event) AS MATERIALIZED (
   SELECT name, tbl_name,
-         CASE WHEN upper(sql) GLOB '*[^A-Z_]DELETE[^A-Z_]*ON[^A-Z_]*[^A-Z_]BEGIN[^A-Z_]*'
+         CASE WHEN upper(sql) GLOB '*[^A-Z_]DELETE[^A-Z_]*ON'
+                              || '[^A-Z_]*[^A-Z_]BEGIN[^A-Z_]*'
               THEN 'DELETE'
-              WHEN upper(sql) GLOB '*[^A-Z_]UPDATE[^A-Z_]*ON[^A-Z_]*[^A-Z_]BEGIN[^A-Z_]*'
+              WHEN upper(sql) GLOB '*[^A-Z_]UPDATE[^A-Z_]*ON'
+                              || '[^A-Z_]*[^A-Z_]BEGIN[^A-Z_]*'
               THEN 'UPDATE' END
     FROM main.sqlite_schema
    WHERE type = 'trigger' AND name NOT GLOB 'steward_ttl_*_sweep'
@@ -111,8 +113,8 @@ VALUES (?1, CAST(nullif(?2, '') AS INTEGER), CAST(nullif(?3, '') AS INTEGER),
     ON CONFLICT (table_name) DO UPDATE
    SET max_age = excluded.max_age, max_rows = excluded.max_rows,
        where_sql = excluded.where_sql, action = excluded.action,
-       target = excluded.target, error = NULL, error_at = NULL,
-       alert_rows = excluded.alert_rows;
+       target = excluded.target, error = NULL, error_at = NULL, tried = NULL,
+       retried = NULL, alert_rows = excluded.alert_rows;
 
 -- name: ttl_failed
 -- A sweep of the table failed.
@@ -123,10 +125,38 @@ VALUES (?1, 1, ?2, ?3)
    SET errors_total = errors_total + 1, error = excluded.error,
        error_at = excluded.error_at;
 
+-- name: ttl_stuck
+-- A sweep of the table tried ?4 rows in vain, the first with the error ?2; where
+-- it stands.
+INSERT INTO main.steward_policy_options(table_name, errors_total, error,
+                                        error_at, tried, retried)
+VALUES (?1, ?4, ?2, ?3, ?5, ?6)
+    ON CONFLICT (table_name) DO UPDATE
+   SET errors_total = errors_total + ?4,
+       error = coalesce(excluded.error, error),
+       error_at = iif(excluded.error IS NULL, error_at, excluded.error_at),
+       tried = excluded.tried, retried = excluded.retried;
+
+-- name: ttl_row_savepoint
+-- Removing rows may fail.
+-- set: none
+SAVEPOINT steward_row;
+
+-- name: ttl_row_release
+-- It did not ...
+-- set: none
+RELEASE steward_row;
+
+-- name: ttl_row_undo
+-- ... or it did.
+-- set: none
+ROLLBACK TO steward_row;
+
 -- name: ttl_succeeded
 -- A sweep of the table went through.
-UPDATE main.steward_policy_options SET error = NULL, error_at = NULL
- WHERE table_name = ?1 AND error IS NOT NULL;
+UPDATE main.steward_policy_options
+   SET error = NULL, error_at = NULL, tried = NULL, retried = NULL
+ WHERE table_name = ?1 AND (error IS NOT NULL OR tried IS NOT NULL);
 
 -- name: ttl_store
 -- Write the policy down, with the names of what was made.
@@ -176,7 +206,7 @@ SELECT p.column_name, p.batch,
        END,
        p.unit, o.max_age IS NOT NULL OR o.max_rows IS NULL,
        coalesce(o.max_rows, -1), o.where_sql, coalesce(o.action, 'delete'),
-       o.target
+       o.target, o.tried, o.retried
   FROM main.steward_policies AS p
   LEFT JOIN main.steward_policy_options AS o USING (table_name)
  WHERE p.table_name = ?1;

@@ -90,11 +90,12 @@ static i64 pending_rows(sqlite3_stmt *pPolicy, sqlite3_stmt *pDue) {
 ** as the column writes it, rows removed by ttl_sweep() so far, when it last ran
 ** (Unix ms) and how long it took, and how many rows hold what is no time, which
 ** never expire (counted up to 1000).  alert = 1 when more than alert_rows are
-** due, or the last sweep failed; error says with what, until one goes through.
-** pending is NULL when the table or column is gone or renamed, or what
-** ttl_attach() made on it.  hazard says why an INSERT can fail over the
-** deletion of a row: a foreign key or trigger that came after ttl_attach();
-** drop it, or attach again with on_write 0.
+** due, the last sweep failed, or rows could not be removed; error says over
+** what, until all that is due can go, errors_total counts sweeps that failed
+** and tries of such rows.  pending is NULL when the table or column is gone or
+** renamed, or what ttl_attach() made on it.  hazard says why an INSERT can fail
+** over the deletion of a row: a foreign key or trigger that came after
+** ttl_attach(); drop it, or attach again with on_write 0.
 ** Set: core
 ** Source: seed 002, ttl_expired_rows_pending and ttl_cleanup_deletes_total.
 ** Example: CREATE TABLE s(id, at INTEGER);
