@@ -297,7 +297,8 @@ void steward_begin(StewardCall *c) {
     int bSeveral = c->eMode == STEWARD_WRITE;
     if (!bAuto) {
       if (bSeveral) open_savepoint(c);
-    } else if (c->eTxn == SQLITE_TXN_WRITE) {
+    } else if (sqlite3_txn_state(c->db, NULL) == SQLITE_TXN_WRITE) {
+      /* a statement writes, be it into TEMP: COMMIT would be refused */
       if (bSeveral) fail_inside_statement(c);
     } else {
       run_patiently(c, SQL_begin);
