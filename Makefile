@@ -135,8 +135,8 @@ RACE = -O1 -g -fno-omit-frame-pointer -fsanitize=thread
 .PHONY: tsan
 tsan: need-asan $(GEN) ## the C tests of threads under TSan
 	$(RUN) O=build/tsan CC=gcc CFLAGS='$(RACE)' build/tsan/steward.so \
-	  $(addprefix build/tsan/tests/,keeper perf pool wait)
-	@set -e; for t in keeper perf pool wait; do \
+	  $(addprefix build/tsan/tests/,keeper perf pool vacuum wait)
+	@set -e; for t in keeper perf pool vacuum wait; do \
 	  TSAN_OPTIONS=die_after_fork=0:exitcode=66 \
 	  build/tsan/tests/$$t build/tsan/steward.so; done
 

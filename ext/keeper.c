@@ -212,9 +212,11 @@ static void run_once(StewardCall *c, Task *k) {
   StewardCall own;
   steward_open_table(&own, c->p, c->zFunc, d->zSet,
                      d->xRun ? STEWARD_WRITE : STEWARD_READ);
+  c->p->nTick++;
   if (own.rc == SQLITE_OK) {
     nDone = d->xRun ? d->xRun(&own) : call_function(&own, k);
   }
+  c->p->nTick--;
   k->rc = steward_close_table(&own, &holder);
   k->zErr = holder.zErrMsg;
   if (k->rc == SQLITE_OK) k->nDone += nDone;

@@ -182,6 +182,7 @@ struct Steward {
     i64 iTotal;
     int iLast;
   } aWide[4];
+  int nTick;              /* a duty of the keeper runs, which notes it */
   const char *zKeeper;    /* on a keeper's own connection: its name, keeper.c */
   struct Keeper *pKeeper; /* the keeper that this connection has started */
   int eVfs;               /* 0 not looked at yet, 1 ordinary, 2 dqlite */
@@ -221,6 +222,7 @@ int steward_register_aggregate(Steward *p, const char *zName, int nArg,
                                void (*xFinal)(sqlite3_context *));
 const StewardFunc *steward_function_at(Steward *p, int i);
 int steward_on_dqlite(Steward *p);
+int steward_dqlite_version(void);
 const char *steward_db_file(Steward *p);
 char *steward_db_path(Steward *p); /* caller frees with sqlite3_free */
 
@@ -435,6 +437,12 @@ void steward_budget_begin(StewardBudget *pBudget, i64 nBudget /* ms */);
 i64 steward_budget_left(const StewardBudget *pBudget, i64 nMost);
 i64 steward_due(StewardCall *c, const char *zWork, i64 iInterval);
 int steward_due_claim(StewardCall *c, const char *zWork, i64 iInterval);
+
+/*************************************************************************
+** Interface to code in note.c: the keeper's log
+*/
+void steward_note(StewardCall *c, const char *zWork, double rMs,
+                  const char *zResult, const char *zError);
 
 /*************************************************************************
 ** Interface to code in form.c: what was made out of the schema of a table

@@ -228,19 +228,6 @@ static char *list_of(StewardCall *c, sqlite3_str *s) {
   return z ? z : steward_mprintf(c, "%s", "");
 }
 
-/* Into the keeper's log, where this connection can write there. */
-static void log_result(StewardCall *c, const char *zResult) {
-  int eTxn = sqlite3_txn_state(c->db, "main");
-  int bAlone = sqlite3_get_autocommit(c->db) && eTxn == SQLITE_TXN_NONE;
-  if (c->rc || sqlite3_db_readonly(c->db, "main") == 1 ||
-      (!bAlone && eTxn != SQLITE_TXN_WRITE) || steward_on_dqlite(c->p) ||
-      !steward_int(c, SQL_introspect_object, 0, "t", "steward_keeper_log")) {
-    return;
-  }
-  steward_run(c, SQL_keeper_log_add, "ltnntn", steward_now(c->p), "tune",
-              zResult);
-}
-
 /* Apply a profile; what came of it, as JSON.  Caller frees.  *pzRefused, if
 ** asked for: the refusals alone, without brackets. */
 char *tune_profile(StewardCall *c, int eProfile, char **pzRefused) {
@@ -262,7 +249,9 @@ char *tune_profile(StewardCall *c, int eProfile, char **pzRefused) {
                         "{\"profile\":\"%s\",\"changed\":[%s],"
                         "\"unchanged\":[%s],\"refused\":[%s]}",
                         azProfile[eProfile], zChanged, zUnchanged, zRefused);
-    if (zChanged[0] || zRefused[0]) log_result(c, zResult);
+    if (zChanged[0] || zRefused[0]) {
+      steward_note(c, "tune", -1, zResult, NULL);
+    }
     if (c->rc) {
       sqlite3_free(zResult);
       zResult = NULL;

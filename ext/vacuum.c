@@ -9,7 +9,10 @@
 ** installed; a run that was killed stays there as `running` until the next one
 ** marks it.
 */
+#include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -107,16 +110,36 @@ i64 vacuum_free_pages(StewardCall *c, i64 nWanted, i64 iDeadline) {
   return nFreed;
 }
 
+/* Where it may run.  A node of dqlite before 1.18.2 whose database has become
+** shorter can make no snapshot, and does not start again. */
+static void check_incremental(StewardCall *c) {
+  int iVersion = steward_on_dqlite(c->p) ? steward_dqlite_version() : -1;
+  if (c->rc) return;
+  if (iVersion == -1) {
+    steward_alone(c);
+  } else if (iVersion < 11802) {
+    steward_fail(c, STEWARD_UNSUPPORTED,
+                 "this dqlite (%d, 0: not known) may not start again when its "
+                 "database gets shorter: it takes 1.18.2 (11802)",
+                 iVersion);
+  } else if (c->eTxn != SQLITE_TXN_WRITE) {
+    steward_fail(c, STEWARD_UNSUPPORTED,
+                 "dqlite replicates a write only from a write transaction: "
+                 "call it between BEGIN IMMEDIATE and COMMIT");
+  }
+}
+
 /* vacuum_incremental([pages INTEGER [, budget]]) -> INTEGER, pages freed
 **                                                               directonly
 ** Give free pages at the end of the file back to the file system: up to `pages`
 ** (all when NULL or left out), for about `budget` (ms or text, 50 ms), in
 ** transactions that are made as large as hold the write lock for under 10 ms.
 ** Ends early when a writer is in the way.  The file must have been made for it
-** (auto_vacuum).
+** (auto_vacuum).  On dqlite 1.18.2 or later it is part of your transaction.
 ** Errors: "UNSUPPORTED: vacuum_incremental: auto_vacuum is none, so free pages
 **   stay in the file: SELECT vacuum_convert('incremental')"; UNSUPPORTED inside
-**   a transaction; BUSY; READ_ONLY.
+**   a transaction, and on a dqlite that is older or does not say its version;
+**   BUSY; READ_ONLY.
 ** Source: seed 001, incremental vacuum.
 ** Example: SELECT vacuum_convert('incremental'); -- 1
 **   SELECT vacuum_incremental(); -- 0
@@ -135,7 +158,7 @@ static void vacuum_incremental(sqlite3_context *ctx, int argc,
     steward_fail(&c, STEWARD_INVALID_ARGUMENT,
                  "budget must be within 1..3600000 ms, got %lld", iBudget);
   }
-  steward_alone(&c);
+  check_incremental(&c);
   if (c.rc == SQLITE_OK && pragma_int(&c, "auto_vacuum") == 0) {
     steward_fail(&c, STEWARD_UNSUPPORTED,
                  "auto_vacuum is none, so free pages stay in the file: SELECT "
@@ -329,14 +352,17 @@ static void sync_path(StewardCall *c, const char *zPath) {
   if (fd >= 0) close(fd);
 }
 
-/* Does the copy hang together? */
-static void verify_copy(StewardCall *c, const char *zPath) {
+/* Does the copy hang together?  It is read as it was written. */
+static void verify_copy(StewardCall *c, sqlite3 *pPrivate, const char *zPath) {
   sqlite3 *pCopy = NULL;
   sqlite3_stmt *pStmt = NULL;
+  sqlite3_vfs *pVfs = NULL;
   const char *zFound = NULL;
   int rc;
   if (c->rc) return;
-  rc = sqlite3_open_v2(zPath, &pCopy, SQLITE_OPEN_READONLY, NULL);
+  sqlite3_file_control(pPrivate, "main", SQLITE_FCNTL_VFS_POINTER, &pVfs);
+  rc = sqlite3_open_v2(zPath, &pCopy, SQLITE_OPEN_READONLY,
+                       pVfs ? pVfs->zName : NULL);
   if (rc == SQLITE_OK) {
     rc = sqlite3_prepare_v2(pCopy, "PRAGMA quick_check(1)", -1, &pStmt, NULL);
   }
@@ -359,15 +385,50 @@ static char *directory_of(StewardCall *c, const char *zPath) {
   return steward_mprintf(c, "%.*s", (int)(zSlash - zPath), zPath);
 }
 
+#define PART ".part-"
+
+/* Remove unfinished copies of zPath whose process is gone: <name>.part-<pid>.
+ */
+static void remove_parts(StewardCall *c, const char *zPath,
+                         const char *zDirectory) {
+  const char *zSlash = strrchr(zPath, '/');
+  const char *zName = zSlash ? zSlash + 1 : zPath;
+  size_t nName = strlen(zName), nPart = strlen(PART);
+  DIR *pDir = c->rc ? NULL : opendir(zDirectory);
+  struct dirent *pEntry;
+  while (pDir && (pEntry = readdir(pDir)) != NULL) {
+    const char *z = pEntry->d_name;
+    int iPid;
+    if (strncmp(z, zName, nName) || strncmp(z + nName, PART, nPart)) continue;
+    iPid = atoi(z + nName + nPart);
+    if (iPid > 0 && kill(iPid, 0) && errno == ESRCH) {
+      unlinkat(dirfd(pDir), z, 0);
+    }
+  }
+  if (pDir) closedir(pDir);
+}
+
+/* Remove a copy's first name, and the journal that a VACUUM INTO leaves which
+** fails. */
+static void remove_part(StewardCall *c, const char *zPart) {
+  char *zJournal = sqlite3_mprintf("%s-journal", zPart);
+  if (zJournal == NULL) steward_fail_nomem(c);
+  if (zJournal) unlink(zJournal);
+  sqlite3_free(zJournal);
+  unlink(zPart);
+}
+
 /* Write the copy under another name first, so that what stands under its name
 ** is always whole. */
 static void copy_into(StewardCall *c, sqlite3 *pPrivate, const char *zPath) {
-  char *zPart = steward_mprintf(c, "%s.part-%d", zPath, (int)getpid());
+  char *zPart = steward_mprintf(c, "%s" PART "%d-%lld", zPath, (int)getpid(),
+                                steward_monotonic_us());
   char *zDirectory = directory_of(c, zPath);
+  remove_parts(c, zPath, zDirectory);
   if (c->rc == SQLITE_OK) {
     private_run(c, pPrivate, "into", 0,
                 sqlite3_mprintf("VACUUM INTO %Q", zPart));
-    verify_copy(c, zPart);
+    verify_copy(c, pPrivate, zPart);
     sync_path(c, zPart);
     if (c->rc == SQLITE_OK && link(zPart, zPath)) {
       steward_fail(c, STEWARD_CONFLICT,
@@ -375,18 +436,33 @@ static void copy_into(StewardCall *c, sqlite3 *pPrivate, const char *zPath) {
                    "has no links",
                    zPath);
     }
-    unlink(zPart);
+    remove_part(c, zPart);
     sync_path(c, zDirectory);
   }
   sqlite3_free(zPart);
   sqlite3_free(zDirectory);
 }
 
+/* A VFS may name its files as it likes; then what it writes cannot be made
+** whole under a path. */
+static void check_named(StewardCall *c) {
+  const char *zFile = sqlite3_db_filename(c->db, "main");
+  sqlite3_vfs *pVfs = NULL;
+  struct stat st;
+  if (c->rc || zFile == NULL || zFile[0] == 0 || stat(zFile, &st) == 0) return;
+  sqlite3_file_control(c->db, "main", SQLITE_FCNTL_VFS_POINTER, &pVfs);
+  steward_fail(c, STEWARD_UNSUPPORTED,
+               "the VFS '%s' keeps '%s' under no path of that name, nor would "
+               "it the copy: run VACUUM INTO on that VFS",
+               pVfs ? pVfs->zName : "", zFile);
+}
+
 /* vacuum_into(path TEXT) -> INTEGER, bytes    directonly
 ** A backup: a compact copy of the database as it was committed last, written
-** under another name, verified, synced, and only then called `path`.  Nothing
-** is ever overwritten, and writers go on meanwhile.  Setting `directories`,
-** once it is set, says where.
+** under another name (path.part-<process>-<number>), verified, synced, and only
+** then called `path`.  Nothing is ever overwritten, and writers go on
+** meanwhile.  What a killed process has left unfinished is removed by the next
+** copy to the same path.  Setting `directories`, once it is set, says where.
 ** Logged as `full`, with the command in steward_vacuum_commands.
 ** Errors: "CONFLICT: vacuum_into: '/b/app.db' exists already: choose another
 **   name"; UNSUPPORTED inside a transaction, in memory and on dqlite; the
@@ -409,6 +485,7 @@ static void vacuum_into(sqlite3_context *ctx, int argc, sqlite3_value **argv) {
     steward_fail(&c, STEWARD_CONFLICT,
                  "'%s' exists already: choose another name", zPath);
   }
+  if (!steward_on_dqlite(c.p)) check_named(&c);
   pPrivate = steward_private_open(&c, STEWARD_PRIVATE_READ);
   if (pPrivate) {
     bLog = sqlite3_db_readonly(c.db, "main") != 1;
@@ -425,14 +502,55 @@ static void vacuum_into(sqlite3_context *ctx, int argc, sqlite3_value **argv) {
 ** The WAL and the statistics
 */
 
+static double ms_since(i64 iStart) {
+  return (double)(steward_monotonic_us() - iStart) / 1000.0;
+}
+
+/* How a call ended, in the keeper's log. */
+static void note_end(StewardCall *c, const char *zWork, i64 iStart,
+                     const char *zResult) {
+  if ((c->rc & 0xff) == SQLITE_NOMEM || (c->rc & 0xff) == SQLITE_BUSY) return;
+  steward_note(c, zWork, ms_since(iStart), c->rc ? NULL : zResult,
+               c->rc ? c->zErr : NULL);
+}
+
+static int checkpoint_mode(StewardCall *c, const char *zMode) {
+  static const char *const azMode[] = {"passive", "full", "restart",
+                                       "truncate"};
+  int eMode = 0;
+  while (zMode && eMode < 4 && sqlite3_stricmp(zMode, azMode[eMode])) eMode++;
+  if (c->rc == SQLITE_OK && eMode == 4) {
+    steward_fail(c, STEWARD_INVALID_ARGUMENT,
+                 "mode must be passive, full, restart or truncate, got '%s'",
+                 zMode);
+  }
+  return eMode;
+}
+
+/* Do it; *pbBusy: somebody kept it from finishing.  Caller frees. */
+static char *checkpoint(StewardCall *c, int eMode, int *pbBusy /* OUT */) {
+  int nFrame = -1, nDone = -1, rc;
+  /* SQLITE_CHECKPOINT_PASSIVE .. _TRUNCATE are 0 .. 3 */
+  rc = sqlite3_wal_checkpoint_v2(c->db, "main", eMode, &nFrame, &nDone);
+  *pbBusy = rc != SQLITE_OK;
+  if (rc && (rc & 0xff) != SQLITE_BUSY) steward_fail_db(c, rc);
+  return steward_mprintf(c,
+                         "{\"busy\":%d,\"wal_frames\":%d,\"checkpointed\":%d}",
+                         rc != 0, nFrame, nDone);
+}
+
 /* vacuum_checkpoint([mode TEXT]) -> JSON    directonly
 ** Copy the WAL into the database file: mode `passive` (default), `full`,
 ** `restart` or `truncate`.  {"busy":0|1,"wal_frames":n,"checkpointed":n}: busy
 ** when readers or a writer kept it from finishing.
+** Noted in keeper_log with this result, where the set core is installed and
+** nobody else writes for the whole busy timeout.  A truncate is noted before it
+** begins, because an entry behind it would be in the WAL again, and a second
+** time when it did not finish.
 ** Errors: "INVALID_ARGUMENT: vacuum_checkpoint: mode must be passive, full,
 **   restart or truncate, got 'x'"; "UNSUPPORTED: vacuum_checkpoint: the
-**   database
-**   has no WAL: PRAGMA journal_mode=WAL"; UNSUPPORTED inside a transaction.
+**   database has no WAL: PRAGMA journal_mode=WAL"; UNSUPPORTED inside a
+**   transaction and on dqlite.
 ** Source: seed 001, WAL checkpoint.
 ** Example: PRAGMA journal_mode=WAL; -- wal
 **   SELECT vacuum_checkpoint('truncate');
@@ -440,33 +558,28 @@ static void vacuum_into(sqlite3_context *ctx, int argc, sqlite3_value **argv) {
 */
 static void vacuum_checkpoint(sqlite3_context *ctx, int argc,
                               sqlite3_value **argv) {
-  static const char *const azMode[] = {"passive", "full", "restart",
-                                       "truncate"};
   StewardCall c;
   const char *zMode = "passive";
-  char *zResult = NULL;
-  int eMode = 0, nFrame = -1, nDone = -1, rc;
+  char *zResult = NULL, *zJournal;
+  int eMode, bBusy = 0;
+  i64 iStart = steward_monotonic_us();
   steward_open(&c, ctx, "vacuum_checkpoint", NULL, STEWARD_READ);
   if (argc > 0) zMode = steward_arg_text(&c, argv[0], "mode", 64);
-  while (zMode && eMode < 4 && sqlite3_stricmp(zMode, azMode[eMode])) eMode++;
-  if (c.rc == SQLITE_OK && eMode == 4) {
-    steward_fail(&c, STEWARD_INVALID_ARGUMENT,
-                 "mode must be passive, full, restart or truncate, got '%s'",
-                 zMode);
-  }
+  eMode = checkpoint_mode(&c, zMode);
   steward_alone(&c);
-  if (c.rc == SQLITE_OK) {
-    /* SQLITE_CHECKPOINT_PASSIVE .. _TRUNCATE are 0 .. 3 */
-    rc = sqlite3_wal_checkpoint_v2(c.db, "main", eMode, &nFrame, &nDone);
-    if (rc && (rc & 0xff) != SQLITE_BUSY) steward_fail_db(&c, rc);
-    if (c.rc == SQLITE_OK && nFrame < 0 && rc == SQLITE_OK) {
-      steward_fail(&c, STEWARD_UNSUPPORTED,
-                   "the database has no WAL: PRAGMA journal_mode=WAL");
+  zJournal = steward_exec_text(&c, "PRAGMA main.journal_mode");
+  if (c.rc == SQLITE_OK && (zJournal == NULL || strcmp(zJournal, "wal"))) {
+    steward_fail(&c, STEWARD_UNSUPPORTED,
+                 "the database has no WAL: PRAGMA journal_mode=WAL");
+  } else if (c.rc == SQLITE_OK) {
+    int bBefore = eMode == SQLITE_CHECKPOINT_TRUNCATE;
+    if (bBefore) {
+      steward_note(&c, "checkpoint", -1, "{\"mode\":\"truncate\"}", NULL);
     }
-    zResult = steward_mprintf(
-        &c, "{\"busy\":%d,\"wal_frames\":%d,\"checkpointed\":%d}", rc != 0,
-        nFrame, nDone);
+    if (c.rc == SQLITE_OK) zResult = checkpoint(&c, eMode, &bBusy);
+    if (!bBefore || bBusy || c.rc) note_end(&c, "checkpoint", iStart, zResult);
   }
+  sqlite3_free(zJournal);
   if (steward_close(&c)) {
     sqlite3_free(zResult);
     return;
@@ -478,23 +591,26 @@ static void vacuum_checkpoint(sqlite3_context *ctx, int argc,
 /* vacuum_optimize() -> INTEGER, always 1    directonly
 ** PRAGMA optimize: statistics for the planner where they are missing or old, by
 ** reading at most some 400 rows of each index, so it takes milliseconds at any
-** size.
-** Errors: BUSY; READ_ONLY; UNSUPPORTED inside a transaction.
+** size.  Noted in keeper_log, where the set core is installed.
+** Errors: BUSY; READ_ONLY; UNSUPPORTED inside a transaction and on dqlite.
 ** Source: seed 001, PRAGMA optimize.
 ** Example: SELECT vacuum_optimize(); -- 1
 */
 static void vacuum_optimize(sqlite3_context *ctx, int argc,
                             sqlite3_value **argv) {
   StewardCall c;
-  i64 nLimit;
+  i64 nLimit, iStart = steward_monotonic_us();
+  int bAlone;
   steward_open(&c, ctx, "vacuum_optimize", NULL, STEWARD_READ);
   steward_alone(&c);
+  bAlone = c.rc == SQLITE_OK;
   nLimit = steward_exec_int(&c, 0, "PRAGMA analysis_limit");
   steward_exec(&c, "PRAGMA analysis_limit = 400");
   steward_exec(&c, "PRAGMA main.optimize");
   if (c.rc == SQLITE_OK) {
     steward_exec(&c, "PRAGMA analysis_limit = %lld", nLimit);
   }
+  if (bAlone) note_end(&c, "optimize", iStart, "1");
   if (steward_close(&c) == SQLITE_OK) sqlite3_result_int(ctx, 1);
 }
 

@@ -27,7 +27,10 @@ typedef struct Slot {
 static Slot aSlot[SLOTS];
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 
-/* Called every some thousand steps of the machine: 1 to stop. */
+/* Steps of the machine between two looks: some hundred rows. */
+enum { STEPS = 500 };
+
+/* Called then: 1 to stop. */
 static int progress(void *pSlot) {
   Slot *s = pSlot;
   int nMiss = 0, nHigh = 0, bStop;
@@ -62,7 +65,7 @@ int vacuum_progress_begin(StewardCall *c, sqlite3 *pPrivate,
   pthread_mutex_unlock(&mutex);
   sqlite3_free(zPath);
   if (i == SLOTS) return -1;
-  sqlite3_progress_handler(pPrivate, 4000, progress, &aSlot[i]);
+  sqlite3_progress_handler(pPrivate, STEPS, progress, &aSlot[i]);
   return i;
 }
 
@@ -85,7 +88,7 @@ void vacuum_progress_end(int iSlot) {
 /* vacuum_cancel() -> INTEGER, runs told to end    directonly
 ** End every vacuum_full, vacuum_convert and vacuum_into that runs in this
 ** process on the same file, called by another connection: it is undone, and its
-** caller gets an error.
+** caller gets an error.  One that has read everything goes on to its end.
 ** Source: seed 001, full vacuum on demand.
 ** Example: SELECT vacuum_cancel(); -- 0
 */
@@ -113,7 +116,8 @@ static void vacuum_cancel(sqlite3_context *ctx, int argc,
 **   pages_done INTEGER, pages_total INTEGER)     table
 ** The vacuums that run in this process now: pages read so far, of those that
 ** the file has.  When all are read, the copy is written back, which is the
-** shorter part.
+** shorter part.  In rollback mode the file is locked meanwhile: look from a
+** connection to another one, :memory: will do; vacuum_cancel() works.
 ** Source: seed 001, full vacuum on demand.
 ** Example: SELECT count(*) FROM vacuum_progress; -- 0
 */

@@ -60,9 +60,10 @@ static void duty_rows(StewardCall *c, StewardRows *r, int nArg,
 
 /* keeper_log(id INTEGER, at INTEGER, duty TEXT, holder TEXT, ms REAL,
 **   result TEXT, error TEXT)     table
-** What steward_tick and the keeper did or could not do, and tune_apply changed,
-** the last first; holder is the keeper's name, NULL for a call of the
-** application's.  The newest keeper_log_rows (10,000) stay.
+** What steward_tick and the keeper did or could not do, what tune_apply
+** changed, and what vacuum_checkpoint and vacuum_optimize did, the last first;
+** holder is the keeper's name, NULL for a call of the application's.  The
+** newest keeper_log_rows (10,000) stay.
 ** Set: core
 ** Example: SELECT tune_apply('rollback') ->> '$.profile'; -- rollback
 **   SELECT duty, holder FROM keeper_log; -- tune|

@@ -9,6 +9,7 @@
 ** one goes, what the library keeps for the process goes, too.
 */
 #include <assert.h>
+#include <dlfcn.h>
 #include <stdatomic.h>
 #include <string.h>
 
@@ -121,6 +122,17 @@ int steward_on_dqlite(Steward *p) {
     }
   }
   return p->eVfs == 2;
+}
+
+/* The version of the dqlite that the process runs on, 11802 for 1.18.2; 0: not
+** known.  No SQL tells it.  Where libdqlite is a shared library of the process,
+** as it is for every node that Debian's or Canonical's packages run, its own
+** function does; a node that has it linked in statically without its symbols
+** says nothing, and counts as old. */
+int steward_dqlite_version(void) {
+  int (*xVersion)(void) = NULL;
+  *(void **)&xVersion = dlsym(RTLD_DEFAULT, "dqlite_version_number");
+  return xVersion ? xVersion() : 0;
 }
 
 /* The absolute path of main, or ":memory:" when it has no file; it is the

@@ -189,9 +189,19 @@ int steward_counter_count(void) {
 i64 steward_wal_bytes(sqlite3 *db, const char *zSchema) {
   const char *zFile = sqlite3_db_filename(db, zSchema);
   const char *zWal = zFile && zFile[0] ? sqlite3_filename_wal(zFile) : NULL;
+  sqlite3_file *pFile = NULL;
+  sqlite3_int64 nBytes = 0;
   struct stat st;
-  if (zWal == NULL || stat(zWal, &st)) return 0;
-  return (i64)st.st_size;
+  if (zWal == NULL) return 0;
+  if (stat(zWal, &st) == 0) return (i64)st.st_size;
+  if (stat(zFile, &st) == 0) return 0;
+  /* names of this VFS are no paths: by the file that SQLite has open */
+  sqlite3_file_control(db, zSchema, SQLITE_FCNTL_JOURNAL_POINTER, &pFile);
+  if (pFile == NULL || pFile->pMethods == NULL ||
+      pFile->pMethods->xFileSize(pFile, &nBytes)) {
+    return 0;
+  }
+  return nBytes;
 }
 
 /* Add to a durable counter. */

@@ -319,6 +319,10 @@ void steward_alone(StewardCall *c) {
                  "it commits on its own, which cannot be inside a transaction: "
                  "call it by SELECT %s(...) on its own, outside of BEGIN",
                  c->zFunc);
+  } else if (steward_on_dqlite(c->p)) {
+    steward_fail(c, STEWARD_UNSUPPORTED,
+                 "it commits on its own, which dqlite does not replicate: "
+                 "leave it to dqlite");
   } else if (sqlite3_db_readonly(c->db, "main") == 1) {
     steward_fail(c, STEWARD_READ_ONLY,
                  "the database is open read-only: open it for writing");
