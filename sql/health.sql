@@ -312,10 +312,10 @@ SELECT max(0, ahead), json_patch('{}', json_object(
 -- Steps not applied of sets that are installed, applied steps whose text has
 -- changed, what steps made and is gone, and a set that misses some.
 -- set: core
-SELECT sum(m.state = 'pending'), sum(coalesce(m.drift, 0)),
-       (SELECT count(*) FROM migrate_missing WHERE needed),
-       (SELECT min(set_name) FROM migrate_missing WHERE needed)
-  FROM migrate_status AS m
+SELECT sum(m.state = 'pending'), sum(coalesce(m.drift, 0)), g.n, g.set_name
+  FROM migrate_status AS m,
+       (SELECT count(*) AS n, min(set_name) AS set_name
+          FROM migrate_missing WHERE needed) AS g
  WHERE m.set_name IN (SELECT set_name FROM main.steward_sets);
 
 -- name: health_storage

@@ -160,16 +160,15 @@ DELETE FROM main.steward_sets WHERE set_name = ?1;
 
 -- name: migrate_missing
 -- What steps made and is gone.  needed = 0: an index or trigger whose name is
--- not ours, which may have been dropped on purpose.
+-- not ours, which may have been dropped on purpose.  The schema is read once.
 -- set: core
-SELECT m.set_name, m.version, json_extract(j.value, '$.type') AS type,
-       json_extract(j.value, '$.name') AS name,
-       json_extract(j.value, '$.type') IN ('table', 'view')
-         OR json_extract(j.value, '$.name') GLOB 'steward_*' AS needed
-  FROM main.steward_migrations AS m, json_each(m.made) AS j
- WHERE NOT EXISTS (SELECT 1 FROM main.sqlite_schema AS s
-                    WHERE s.type = json_extract(j.value, '$.type')
-                      AND s.name = json_extract(j.value, '$.name'));
+SELECT set_name, version, type, name,
+       type IN ('table', 'view') OR name GLOB 'steward_*' AS needed
+  FROM (SELECT m.set_name, m.version, j.value ->> '$.type' AS type,
+               j.value ->> '$.name' AS name
+          FROM main.steward_migrations AS m, json_each(m.made) AS j
+         LIMIT -1)
+ WHERE (type, name) NOT IN (SELECT s.type, s.name FROM main.sqlite_schema AS s);
 
 -- name: migrate_made_missing
 -- What a set misses, as one text.
