@@ -54,8 +54,9 @@ static void event_append(sqlite3_context *ctx, int argc, sqlite3_value **argv) {
 ** in Ms {"count":,"total":,"max":}.
 ** Set: ledger
 ** Errors: "INVALID_ARGUMENT: metric_add: n must be a number, got 'x'";
-**   "INVALID_ARGUMENT: metric_add: name must be text, got NULL"; NOT_INSTALLED;
-**   BUSY.
+**   "INVALID_ARGUMENT: metric_add: name must be text, got NULL";
+**   "VALIDATION_FAILED: metric_add: metric 'n' holds 9223372036854775807, and
+**   adding 1 leaves the range of 64 bits"; NOT_INSTALLED; BUSY.
 ** Source: seed 003, assistly_metrics.
 ** Example: SELECT metric_add('requestCount', 1); -- 1
 **   SELECT metric_add('requestCount', 2); -- 3
@@ -78,6 +79,12 @@ static void metric_add(sqlite3_context *ctx, int argc, sqlite3_value **argv) {
                     steward_now(c.p));
   if (steward_next(&c, s)) {
     sqlite3_result_value(ctx, sqlite3_column_value(s, 0));
+  } else if (c.rc == SQLITE_OK) {
+    steward_fail(&c, STEWARD_VALIDATION_FAILED,
+                 "metric '%s' holds %lld, and adding %lld leaves the range of "
+                 "64 bits",
+                 zName, steward_int(&c, SQL_metric_total, 0, "t", zName),
+                 sqlite3_value_int64(argv[1]));
   }
   while (steward_next(&c, s)) {
   }

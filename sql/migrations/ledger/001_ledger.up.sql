@@ -89,6 +89,15 @@ BEGIN
   SELECT RAISE(ABORT, 'assistly_metrics: the row has id 1 and a JSON object as payload')
    WHERE NEW.id IS NOT 1 OR json_valid(NEW.payload) IS NOT 1
       OR json_type(NEW.payload) <> 'object';
+  SELECT RAISE(ABORT, 'assistly_metrics: a member must be a number or, with a name that ends in Ms, an object of the numbers count, total and max')
+   WHERE EXISTS (
+     SELECT 1 FROM json_each(NEW.payload) AS j
+      WHERE CASE WHEN j.key NOT GLOB '*Ms'
+                 THEN j.type NOT IN ('integer', 'real')
+                 WHEN j.type <> 'object' THEN 1
+                 ELSE EXISTS (SELECT 1 FROM json_each(j.value) AS m
+                               WHERE m.key NOT IN ('count', 'total', 'max')
+                                  OR m.type NOT IN ('integer', 'real')) END);
   DELETE FROM steward_metrics;
   INSERT INTO steward_metrics(name, calls, total, highest, updated_at)
   SELECT j.key,
@@ -99,8 +108,7 @@ BEGIN
                   (SELECT value FROM steward_config WHERE name = 'clock'),
                   CAST(round((julianday('now') - 2440587.5) * 86400000)
                        AS INTEGER))
-    FROM json_each(NEW.payload) AS j
-   WHERE j.type IN ('integer', 'real', 'object');
+    FROM json_each(NEW.payload) AS j;
 END;
 CREATE TRIGGER IF NOT EXISTS assistly_metrics_update
 INSTEAD OF UPDATE ON assistly_metrics
