@@ -18,7 +18,7 @@
 */
 #include <string.h>
 
-#include "delta_int.h"
+#include "stream_int.h"
 
 /*************************************************************************
 ** Attaching
@@ -157,6 +157,20 @@ static void attach(StewardCall *c, DeltaForm *f) {
   sqlite3_free(zPrefix);
 }
 
+/* Fail when the table had another name when it was attached: its changes are
+** published under that one. */
+void stream_check_name(StewardCall *c, const char *zTable) {
+  char *zWas = steward_text(c, SQL_stream_was_called, "t", zTable);
+  if (zWas) {
+    steward_fail(c, STEWARD_NOT_FOUND,
+                 "table '%s' was called '%s' when stream_attach() was, and "
+                 "publishes as that: SELECT stream_detach(%Q), then attach it "
+                 "by its new name",
+                 zTable, zWas, zWas);
+  }
+  sqlite3_free(zWas);
+}
+
 /* stream_attach(table TEXT) -> INTEGER, always 1    directonly
 ** Publish every change of a table's rows into the log, by triggers in plain
 ** SQL: inserts, updates and deletes, also those of foreign keys and of OR
@@ -166,8 +180,11 @@ static void attach(StewardCall *c, DeltaForm *f) {
 ** stream goes on.
 ** Set: streaming
 ** Errors: "INVALID_ARGUMENT: stream_attach: table 't' has no key of one column,
-**   ..."; NOT_FOUND; CONFLICT when a name that it needs is taken; UNSUPPORTED
-**   when a unique index is on an expression.
+**   ..."; NOT_FOUND, too, for a table that was attached by another name: "...:
+**   table 'u' was called 't' when stream_attach() was, and publishes as that:
+**   SELECT stream_detach('t'), then attach it by its new name"; CONFLICT when a
+**   name that it needs is taken; UNSUPPORTED when a unique index is on an
+**   expression.
 ** Source: seed 004, section 1.2.
 ** Example: CREATE TABLE t(id INTEGER PRIMARY KEY, x);
 **   SELECT stream_attach('t'); -- 1
@@ -191,6 +208,7 @@ static void stream_attach(sqlite3_context *ctx, int argc,
                  "table '%s' belongs to the library: attach one of your own",
                  f->base.zTable);
   }
+  if (f) stream_check_name(&c, f->base.zTable);
   if (f && c.rc == SQLITE_OK) attach(&c, f);
   delta_form_close(&c, f);
   if (steward_close(&c) == SQLITE_OK) sqlite3_result_int(ctx, 1);
@@ -216,6 +234,7 @@ static void stream_detach(sqlite3_context *ctx, int argc,
   zTable = steward_arg_text(&c, argv[0], "table", 1000);
   if (steward_run(&c, SQL_stream_forget, "t", zTable) == SQLITE_OK &&
       sqlite3_changes(c.db) == 0) {
+    stream_check_name(&c, zTable);
     steward_fail(&c, STEWARD_NOT_FOUND,
                  "table '%s' has no stream: SELECT table_name FROM "
                  "stream_status lists those that have",

@@ -21,6 +21,9 @@ typedef struct StreamFilter {
   int eKind; /* 0 base, 1 delta, 2 all */
 } StreamFilter;
 
+/* ext/stream.c */
+void stream_check_name(StewardCall *c, const char *zTable);
+
 /* vtab/stream_read.c */
 int stream_given(sqlite3_value *v);
 void stream_filter_free(StreamFilter *p);

@@ -535,6 +535,18 @@ static void attach_policy(StewardCall *c, Policy *p, AttachOptions *o) {
   store_policy(c, p, o);
 }
 
+/* Fail when the table had another name when it was attached. */
+static void check_name(StewardCall *c, const char *zTable) {
+  char *zWas = steward_text(c, SQL_ttl_was_called, "t", zTable);
+  if (zWas) {
+    steward_fail(c, STEWARD_NOT_FOUND,
+                 "table '%s' was called '%s' when ttl_attach() was: SELECT "
+                 "ttl_detach(%Q), then attach it by its new name",
+                 zTable, zWas, zWas);
+  }
+  sqlite3_free(zWas);
+}
+
 /* ttl_attach(table TEXT, column TEXT [, options JSON]) -> INTEGER, always 1
 **                                                               directonly
 ** Let the rows of a table expire at the time in a column, or max_age after it;
@@ -585,6 +597,7 @@ static void ttl_attach(sqlite3_context *ctx, int argc, sqlite3_value **argv) {
                  "own",
                  policy.info.zName);
   }
+  if (c.rc == SQLITE_OK) check_name(&c, policy.info.zName);
   iCol = steward_require_column(&c, &policy.info, zColumn);
   if (c.rc == SQLITE_OK) {
     policy.zColumn = policy.info.aCol[iCol].zName;
@@ -596,6 +609,7 @@ static void ttl_attach(sqlite3_context *ctx, int argc, sqlite3_value **argv) {
 }
 
 void ttl_fail_not_attached(StewardCall *c, const char *zTable) {
+  check_name(c, zTable);
   steward_fail(c, STEWARD_NOT_FOUND,
                "table '%s' has no expiry policy: SELECT table_name FROM "
                "ttl_status lists those that have",
@@ -606,7 +620,9 @@ void ttl_fail_not_attached(StewardCall *c, const char *zTable) {
 ** End the expiry of a table: remove the index, view and trigger that
 ** ttl_attach() made, and nothing else.  No row is removed.
 ** Set: core
-** Errors: "NOT_FOUND: ttl_detach: table 't' has no expiry policy: ...".
+** Errors: "NOT_FOUND: ttl_detach: table 't' has no expiry policy: ..."; and for
+**   one that was attached by another name "...: table 'u' was called 't' when
+**   ttl_attach() was: SELECT ttl_detach('t'), then attach it by its new name".
 ** Example: CREATE TABLE s(id, at INTEGER);
 **   SELECT ttl_attach('s', 'at', '{"unit":"s"}'); -- 1
 **   SELECT ttl_detach('s'); -- 1

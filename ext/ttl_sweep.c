@@ -405,6 +405,22 @@ static i64 sweep_policy(StewardCall *c, TtlStep *pStep, i64 nMaxRows,
   return nRemoved;
 }
 
+/* The table of a policy, which must be called as it was. */
+static void find_table(StewardCall *c, const char *zTable,
+                       StewardTableInfo *pInfo /* OUT */) {
+  char *zNow = steward_text(c, SQL_ttl_called, "t", zTable);
+  if (zNow) {
+    steward_fail(c, STEWARD_NOT_FOUND,
+                 "table '%s' is called '%s' now: SELECT ttl_detach(%Q), then "
+                 "attach it by its new name",
+                 zTable, zNow, zTable);
+  }
+  sqlite3_free(zNow);
+  if (c->rc) return;
+  steward_table_info(c, zTable, pInfo);
+  fail_in_table(c, zTable);
+}
+
 /* Remove expired rows of one table, batch by batch; how many. */
 static i64 sweep_table(StewardCall *c, const char *zTable, i64 nMaxRows,
                        Pace *pPace) {
@@ -415,11 +431,13 @@ static i64 sweep_table(StewardCall *c, const char *zTable, i64 nMaxRows,
       steward_query(c, SQL_ttl_policy, "tl", zTable, steward_now(c->p));
   memset(&info, 0, sizeof(info));
   if (steward_next(c, pPolicy)) {
-    steward_table_info(c, zTable, &info);
-    ttl_step_begin(c, &step, &info, pPolicy, pPace->bStep);
-    nRemoved = sweep_policy(c, &step, nMaxRows, pPace);
-    fail_in_table(c, zTable);
-    ttl_step_end(c, &step, pPace);
+    find_table(c, zTable, &info);
+    if (c->rc == SQLITE_OK) {
+      ttl_step_begin(c, &step, &info, pPolicy, pPace->bStep);
+      nRemoved = sweep_policy(c, &step, nMaxRows, pPace);
+      fail_in_table(c, zTable);
+      ttl_step_end(c, &step, pPace);
+    }
   } else if (c->rc == SQLITE_OK) {
     ttl_fail_not_attached(c, zTable);
   }

@@ -9,6 +9,14 @@ VALUES (?1, ?2, ?3,
     ON CONFLICT (table_name) DO UPDATE
    SET key_column = excluded.key_column, scope_column = excluded.scope_column;
 
+-- name: stream_was_called
+-- What the table that is called ?1 now was attached as: its triggers tell.
+SELECT t.table_name
+  FROM main.sqlite_schema AS s, main.steward_streams AS t
+ WHERE s.type = 'trigger' AND s.tbl_name = ?1 COLLATE NOCASE
+   AND s.name = 'steward_stream_' || t.table_name || '_delete'
+   AND t.table_name <> ?1 COLLATE NOCASE;
+
 -- name: stream_forget
 -- Forget it.
 DELETE FROM main.steward_streams WHERE table_name = ?1;

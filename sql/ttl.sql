@@ -184,6 +184,24 @@ SELECT group_concat(printf('DROP %s main."%w"', upper(s.type), s.name), ';')
    AND (s.type = 'index' OR instr(s.sql, 'steward_config')
      OR instr(s.sql, '/* steward_ttl */'));
 
+-- name: ttl_called
+-- What the table that was attached as ?1 is called now, if not that.
+SELECT s.tbl_name
+  FROM main.steward_policies AS p, json_each(p.made) AS j,
+       main.sqlite_schema AS s
+ WHERE p.table_name = ?1 AND s.type = 'index'
+   AND s.name = json_extract(j.value, '$[1]')
+   AND s.tbl_name <> ?1 COLLATE NOCASE;
+
+-- name: ttl_was_called
+-- What the table that is called ?1 now was attached as.
+SELECT p.table_name
+  FROM main.sqlite_schema AS s, main.steward_policies AS p,
+       json_each(p.made) AS j
+ WHERE s.type = 'index' AND s.tbl_name = ?1 COLLATE NOCASE
+   AND s.name = json_extract(j.value, '$[1]')
+   AND p.table_name <> ?1 COLLATE NOCASE;
+
 -- name: ttl_attached
 -- Has the table a policy?
 SELECT 1 FROM main.steward_policies WHERE table_name = ?1;

@@ -43,6 +43,7 @@ static sqlite3_stmt *open_changes(StewardCall *c, const Changes *k,
   i64 iFrom = k->f->iStreamFrom, iNumber = 0;
   sqlite3_stmt *pRow;
   if (c->rc == SQLITE_OK && iFrom < 0) {
+    stream_check_name(c, zTable);
     steward_fail(c, STEWARD_NOT_FOUND,
                  "table '%s' has no stream: SELECT stream_attach('%s')", zTable,
                  zTable);
