@@ -734,7 +734,8 @@ static i64 increment(StewardCall *c, const StoreKey *k, i64 iBy) {
 ** time of expiry stay.
 ** Set: storage
 ** Errors: "VALIDATION_FAILED: store_incr: key 'k' holds "x", which is no whole
-**   number of 64 bits: store_put one first"; QUOTA_EXCEEDED; BUSY.
+**   number of 64 bits: store_put one first"; VALIDATION_FAILED, too, when the
+**   sum would leave that range; QUOTA_EXCEEDED; BUSY.
 ** Source: Redis' INCRBY.
 ** Example: SELECT store_incr('hits', 'home'); -- 1
 **   SELECT store_incr('hits', 'home', 10); -- 11

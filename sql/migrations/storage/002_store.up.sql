@@ -178,6 +178,9 @@ END;
 
 -- A record by a plain client has no size (the least there is, is 1) and the
 -- default revision.
+-- Its size is told in UTF-8 whatever the encoding of the database: printf() pads
+-- to a width in bytes of UTF-8, so what it adds to a text of n characters that
+-- is padded to 4 n bytes (which no text exceeds) is 4 n less its bytes.
 CREATE TRIGGER IF NOT EXISTS ext_storage_records_after_insert
 AFTER INSERT ON ext_storage_records
 BEGIN
@@ -189,8 +192,10 @@ BEGIN
   VALUES (NEW.tenant, NEW.extension_install_id,
           iif(NEW.value_size_bytes > 0,
               NEW.value_size_bytes + NEW.metadata_size_bytes,
-              length(CAST(json(NEW.value) AS BLOB))
-              + length(CAST(json(NEW.metadata) AS BLOB))),
+              5 * length(json(NEW.value))
+                - length(printf('%*s', 4 * length(json(NEW.value)), json(NEW.value)))
+              + 5 * length(json(NEW.metadata))
+                - length(printf('%*s', 4 * length(json(NEW.metadata)), json(NEW.metadata)))),
           1, 1, NEW.updated_at)
       ON CONFLICT DO UPDATE
      SET bytes_used = bytes_used + excluded.bytes_used,
@@ -221,8 +226,10 @@ BEGIN
                     AND p.extension_install_id = NEW.extension_install_id
                     AND p.namespace = NEW.namespace AND p.key = NEW.key);
   UPDATE ext_storage_records
-     SET value_size_bytes = length(CAST(json(value) AS BLOB)),
-         metadata_size_bytes = length(CAST(json(metadata) AS BLOB)),
+     SET value_size_bytes = 5 * length(json(value))
+         - length(printf('%*s', 4 * length(json(value)), json(value))),
+         metadata_size_bytes = 5 * length(json(metadata))
+             - length(printf('%*s', 4 * length(json(metadata)), json(metadata))),
          revision = max(
            revision,
            1 + coalesce((SELECT p.revision FROM steward_store_replaced AS p
@@ -285,16 +292,20 @@ WHEN NEW.revision = OLD.revision
 BEGIN
   UPDATE ext_storage_records
      SET revision = max(revision, OLD.revision + 1),
-         value_size_bytes = length(CAST(json(value) AS BLOB)),
-         metadata_size_bytes = length(CAST(json(metadata) AS BLOB))
+         value_size_bytes = 5 * length(json(value))
+             - length(printf('%*s', 4 * length(json(value)), json(value))),
+         metadata_size_bytes = 5 * length(json(metadata))
+             - length(printf('%*s', 4 * length(json(metadata)), json(metadata)))
    WHERE NEW.revision = OLD.revision AND rowid = NEW.rowid;
   UPDATE ext_storage_usage
      SET bytes_used = max(0, bytes_used - OLD.value_size_bytes
                              - OLD.metadata_size_bytes
            + iif(NEW.revision > OLD.revision,
                  NEW.value_size_bytes + NEW.metadata_size_bytes,
-                 length(CAST(json(NEW.value) AS BLOB))
-                 + length(CAST(json(NEW.metadata) AS BLOB)))),
+                 5 * length(json(NEW.value))
+                   - length(printf('%*s', 4 * length(json(NEW.value)), json(NEW.value)))
+                 + 5 * length(json(NEW.metadata))
+                   - length(printf('%*s', 4 * length(json(NEW.metadata)), json(NEW.metadata))))),
          updated_at = max(updated_at, NEW.updated_at)
    WHERE NEW.tenant = OLD.tenant
      AND NEW.extension_install_id = OLD.extension_install_id
@@ -372,8 +383,10 @@ BEGIN
                THEN OLD.value_size_bytes + OLD.metadata_size_bytes
                WHEN NEW.revision > OLD.revision
                THEN NEW.value_size_bytes + NEW.metadata_size_bytes
-               ELSE length(CAST(json(NEW.value) AS BLOB))
-                    + length(CAST(json(NEW.metadata) AS BLOB)) END,
+               ELSE 5 * length(json(NEW.value))
+                   - length(printf('%*s', 4 * length(json(NEW.value)), json(NEW.value)))
+                    + 5 * length(json(NEW.metadata))
+                      - length(printf('%*s', 4 * length(json(NEW.metadata)), json(NEW.metadata))) END,
           1, 1, NEW.updated_at)
       ON CONFLICT DO UPDATE
      SET bytes_used = bytes_used + excluded.bytes_used,
