@@ -577,6 +577,15 @@ static i64 sweep_all(StewardCall *c, i64 nMaxRows, Pace *pPace) {
 **   SELECT ttl_attach('s', 'at', '{"unit":"s"}'); -- 1
 **   SELECT ttl_sweep('s'); -- 1
 **   SELECT group_concat(id) FROM s; -- 2,3
+**   CREATE TABLE c(id, at INTEGER);
+**   CREATE TABLE old(id UNIQUE, at);
+**   INSERT INTO old VALUES (1, 0);
+**   INSERT INTO c VALUES (1, 1000), (2, 1000), (3, 1000);
+**   SELECT ttl_attach('c', 'at',
+**     '{"unit":"s","action":"archive","target":"old"}'); -- 1
+**   SELECT ttl_sweep('c'); -- 2
+**   SELECT ttl_sweep(); -- 0
+**   SELECT errors_total FROM ttl_status WHERE table_name = 'c'; -- 2
 */
 static void ttl_sweep(sqlite3_context *ctx, int argc, sqlite3_value **argv) {
   StewardCall c;
