@@ -72,26 +72,50 @@ static void check_statement(StewardCall *c, const Kind *pKind, HealthCheck *k) {
 ** The pass over the file
 */
 
+/* What a pass has left out of what a check is about. */
+typedef struct Left {
+  i64 nSkipped; /* by the slices: PRAGMA integrity_check can read it */
+  i64 nUnread;  /* by that, too, in the last pass or since */
+} Left;
+
+static void left_out(StewardCall *c, const StewardSlice *s, const char *zType,
+                     Left *pLeft) {
+  i64 nSince =
+      steward_int(c, SQL_health_skipped, 0, "ttt", s->zFound, zType, "unread");
+  pLeft->nSkipped = steward_int(c, SQL_health_skipped, 0, "ttt", s->zResult,
+                                zType, "skipped");
+  pLeft->nUnread =
+      steward_int(c, SQL_health_skipped, 0, "ttt", s->zResult, zType, "unread");
+  if (pLeft->nUnread < nSince) pLeft->nUnread = nSince;
+}
+
+/* Why a pass says nothing about now; NULL: it does. */
+static const char *pass_stale(StewardCall *c, const StewardSlice *s) {
+  i64 iSince = steward_now(c->p) - steward_setting_int(c, "health_pass_age");
+  if (s->iPassed == 0) return "the file has not been read to its end yet";
+  if (s->iPassed < iSince) return "the file was read to its end too long ago";
+  return NULL;
+}
+
 /* What is lacking to a verdict about the whole file; NULL: nothing.  What the
 ** slices leave out counts as read when PRAGMA integrity_check has read it. */
 static const char *pass_lacks(StewardCall *c, const HealthPass *h,
-                              i64 nSkipped) {
-  i64 iSince = steward_now(c->p) - steward_setting_int(c, "health_pass_age");
-  if (h->s.iPassed == 0) {
-    return "the file has not been read to its end yet";
+                              const Left *pLeft) {
+  const char *zStale = pass_stale(c, &h->s);
+  if (zStale) return zStale;
+  if (pLeft->nUnread) {
+    return "some of the file cannot be read by another connection than the "
+           "application's";
   }
-  if (h->s.iPassed < iSince) {
-    return "the file was read to its end too long ago";
-  }
-  if (nSkipped && (h->whole.iPassed == 0 || h->whole.iPassed < iSince)) {
+  if (pLeft->nSkipped && pass_stale(c, &h->whole)) {
     return "some of the file can be read by health_full() only";
   }
   return NULL;
 }
 
 /* The share of the file that was read. */
-static double pass_coverage(const StewardSlice *s, int bStale, i64 nSkipped) {
-  if (!bStale) return 1.0 - (double)nSkipped / (double)(s->nTotal + nSkipped);
+static double pass_coverage(const StewardSlice *s, int bStale, i64 nLeft) {
+  if (!bStale) return 1.0 - (double)nLeft / (double)(s->nTotal + nLeft);
   if (s->iStarted == 0 || s->nTotal <= 0) return 0.0;
   return (double)s->nDone / (double)s->nTotal;
 }
@@ -100,16 +124,22 @@ static double pass_coverage(const StewardSlice *s, int bStale, i64 nSkipped) {
 ** or has left something out. */
 static void check_pass(StewardCall *c, HealthLook *l, HealthCheck *k) {
   const StewardSlice *s = &l->pass.s;
-  i64 nSkipped =
-      steward_int(c, SQL_health_skipped, 0, "tt", s->zResult, k->zType);
-  const char *zLacks = pass_lacks(c, &l->pass, nSkipped);
-  int bNever = s->iPassed == 0;
-  int bStale = bNever || (zLacks && pass_lacks(c, &l->pass, 0));
+  Left left;
+  const char *zLacks, *zHelps = "SELECT health_full()";
+  int bStale = pass_stale(c, s) != NULL;
   sqlite3_stmt *pRow;
+  left_out(c, s, k->zType, &left);
+  zLacks = pass_lacks(c, &l->pass, &left);
+  if (!bStale && left.nUnread) {
+    zHelps = k->zType[0] == 'f' ? "PRAGMA foreign_key_check"
+                                : "PRAGMA integrity_check";
+  }
   k->iPassed = s->iPassed;
-  k->rCoverage = zLacks ? pass_coverage(s, bStale, nSkipped) : 1.0;
-  pRow = steward_query(c, SQL_health_pass, "tttllt", s->zResult, s->zFound,
-                       k->zType, s->nDone, s->nTotal, zLacks);
+  if (zLacks) {
+    k->rCoverage = pass_coverage(s, bStale, left.nSkipped + left.nUnread);
+  }
+  pRow = steward_query(c, SQL_health_pass, "tttlltt", s->zResult, s->zFound,
+                       k->zType, s->nDone, s->nTotal, zLacks, zHelps);
   if (steward_next(c, pRow)) {
     k->rValue = sqlite3_column_double(pRow, 0);
     k->zDetails = steward_mprintf(c, "%s", steward_column(c, pRow, 1));
@@ -118,7 +148,7 @@ static void check_pass(StewardCall *c, HealthLook *l, HealthCheck *k) {
   if (k->rValue > 0) {
     k->zStatus = k->zType[0] == 'f' ? "warning" : "critical";
   } else if (zLacks) {
-    k->zStatus = bStale && !bNever ? "warning" : "unknown";
+    k->zStatus = bStale && s->iPassed ? "warning" : "unknown";
   }
 }
 

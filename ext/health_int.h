@@ -18,17 +18,18 @@
 ** and one for the freelist; a small file is read at once.
 */
 #define HEALTH_WALK "walk" /* instead of a key: from the first row */
-enum { PASS_WHOLE, PASS_TABLES, PASS_COUNTS, PASS_FREELIST };
+enum { PASS_TABLES = 1, PASS_COUNTS, PASS_FREELIST };
 
 typedef struct HealthPass {
   StewardSlice s;
   StewardSlice whole; /* its iPassed: when nothing was left out */
   sqlite3 *pPrivate;  /* or NULL: the connection's own is read */
   StewardCall in;     /* a call on the one that is read: it fails alone */
-  i64 iDeadline;      /* us; 0: none */
-  i64 iBudget;        /* us of this slice */
-  int bTime;          /* the deadline came */
-  int bMoved;         /* there is something to store */
+  enum { READ_ALL, READ_PAGES, READ_KEYS } eRead; /* what its statements ask */
+  i64 iDeadline;                                  /* us; 0: none */
+  i64 iBudget;                                    /* us of this slice */
+  int bTime;                                      /* the deadline came */
+  int bMoved; /* there is something to store */
 } HealthPass;
 
 void health_pass_load(StewardCall *c, HealthPass *h);
@@ -40,6 +41,8 @@ void health_pass_free(HealthPass *h);
 int health_can_read_beside(StewardCall *c);
 void health_found(StewardCall *c, HealthPass *h, const char *zCheck,
                   const char *zMend, const char *zFmt, ...);
+int health_cannot_read(const HealthPass *h);
+void health_forget_error(HealthPass *h);
 int health_ended(StewardCall *c, HealthPass *h, const char *zWhat);
 
 /* health_walk.c */

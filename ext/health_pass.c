@@ -11,7 +11,9 @@
 **
 ** What was found is a list of {"check","what","sql"}; check is integrity,
 ** indexes, foreign_keys, or, for what could not be read, skipped (of all
-** three), skipped indexes, skipped foreign_keys.
+** three), skipped indexes, skipped foreign_keys: that by the slices, while
+** health_full() can, and unread (with the same words behind it) by SQLite: our
+** connection has none of the host's functions and collations.
 */
 #include <stdarg.h>
 #include <stdlib.h>
@@ -30,10 +32,16 @@ void health_pass_free(HealthPass *h) {
   steward_slice_free(&h->whole);
 }
 
-/* The whole file was read, by PRAGMA integrity_check. */
+static i64 count_unread(StewardCall *c, const char *zFound) {
+  return steward_int(c, SQL_health_unread, 0, "t", zFound);
+}
+
+/* The whole file was read, by PRAGMA integrity_check, but for what it could not
+** read. */
 static void read_all(StewardCall *c, HealthPass *h) {
+  i64 nUnread = count_unread(c, h->s.zFound);
   steward_slice_pass(c, &h->s);
-  h->whole.iPassed = h->whole.iMoved = steward_now(c->p);
+  if (nUnread == 0) h->whole.iPassed = h->whole.iMoved = steward_now(c->p);
 }
 
 /* Note a finding, up to 20 of a check. */
@@ -55,14 +63,48 @@ void health_found(StewardCall *c, HealthPass *h, const char *zCheck,
   }
 }
 
+/* What failed on the connection that is read is dealt with. */
+void health_forget_error(HealthPass *h) {
+  sqlite3_free(h->in.zErr);
+  h->in.zErr = NULL;
+  h->in.rc = SQLITE_OK;
+  h->eRead = READ_ALL;
+}
+
+/* Was it the time, or the host?  The table of a pragma that is interrupted ends
+** with SQLITE_ERROR. */
+static int was_interrupted(const HealthPass *h) {
+  int rc = h->in.rc & 0xff;
+  return rc == SQLITE_INTERRUPT || (rc == SQLITE_ERROR && h->in.zErr &&
+                                    strstr(h->in.zErr, "interrupted"));
+}
+
+/* Do they need what our connection has not? */
+int health_cannot_read(const HealthPass *h) {
+  return (h->in.rc & 0xff) == SQLITE_ERROR && !was_interrupted(h);
+}
+
+/* What the statements of a check could not read. */
+static void note_unread(StewardCall *c, HealthPass *h, const char *zWhat) {
+  size_t nFunc = strlen(h->in.zFunc);
+  const char *zError = h->in.zErr ? h->in.zErr : "?";
+  if (strncmp(zError, h->in.zFunc, nFunc) == 0 && zError[nFunc] == ':') {
+    zError += nFunc + 2; /* whoever reads it, it is the same */
+  }
+  if (h->eRead != READ_KEYS) {
+    health_found(c, h, "unread integrity", NULL, "%s: %s", zWhat, zError);
+    health_found(c, h, "unread indexes", NULL, "%s: %s", zWhat, zError);
+  }
+  if (h->eRead != READ_PAGES) {
+    health_found(c, h, "unread foreign_keys", NULL, "%s: %s", zWhat, zError);
+  }
+}
+
 /* How did the statements on the connection that is read end?  1: to the end, or
 ** not possible, which was noted; 0: a lock or the time was in the way. */
 int health_ended(StewardCall *c, HealthPass *h, const char *zWhat) {
-  int rc = h->in.rc & 0xff, bEnded = 1;
-  /* the table of a pragma that is interrupted ends with SQLITE_ERROR */
-  if (rc == SQLITE_ERROR && h->in.zErr && strstr(h->in.zErr, "interrupted")) {
-    rc = SQLITE_INTERRUPT;
-  }
+  int rc = was_interrupted(h) ? SQLITE_INTERRUPT : h->in.rc & 0xff;
+  int bEnded = 1;
   if (rc == SQLITE_NOMEM) {
     steward_fail_nomem(c);
   } else if (rc == SQLITE_INTERRUPT && !h->bTime &&
@@ -77,11 +119,9 @@ int health_ended(StewardCall *c, HealthPass *h, const char *zWhat) {
     health_found(c, h, "integrity", "PRAGMA integrity_check", "%s: %s", zWhat,
                  h->in.zErr);
   } else if (rc) {
-    health_found(c, h, "skipped", NULL, "%s: %s", zWhat, h->in.zErr);
+    note_unread(c, h, zWhat);
   }
-  sqlite3_free(h->in.zErr);
-  h->in.zErr = NULL;
-  h->in.rc = SQLITE_OK;
+  health_forget_error(h);
   return bEnded;
 }
 
@@ -146,6 +186,7 @@ static void note_line(StewardCall *c, HealthPass *h, const char *zLine) {
 
 /* The rows of an integrity_check, one line each. */
 static void run_check(StewardCall *c, HealthPass *h, sqlite3_stmt *pStmt) {
+  h->eRead = READ_PAGES;
   while (steward_next(&h->in, pStmt) && c->rc == SQLITE_OK) {
     const char *z = (const char *)sqlite3_column_text(pStmt, 0);
     while (z && z[0] && strcmp(z, "ok")) {
@@ -162,6 +203,7 @@ static void run_check(StewardCall *c, HealthPass *h, sqlite3_stmt *pStmt) {
 static void run_foreign_keys(StewardCall *c, HealthPass *h,
                              sqlite3_stmt *pStmt) {
   int n = 0;
+  h->eRead = READ_KEYS;
   while (steward_next(&h->in, pStmt) && n++ < 20) {
     const char *zTable = (const char *)sqlite3_column_text(pStmt, 0);
     const char *zRow = (const char *)sqlite3_column_text(pStmt, 1);
@@ -174,33 +216,6 @@ static void run_foreign_keys(StewardCall *c, HealthPass *h,
   }
   sqlite3_finalize(pStmt);
 }
-
-/* 1 when it came to its end. */
-static int read_whole(StewardCall *c, HealthPass *h) {
-  /* want of memory is reported as damage, too: damage stays */
-  char *zWas = steward_mprintf(c, "%s", h->s.zFound);
-  char *zFirst = NULL;
-  int i, bEnded = 0;
-  for (i = 0; i < 2 && c->rc == SQLITE_OK; i++) {
-    run_check(c, h, steward_prepare(&h->in, "PRAGMA main.integrity_check(20)"));
-    bEnded = health_ended(c, h, "integrity_check");
-    if (!bEnded || zWas == NULL || strcmp(h->s.zFound, zWas) == 0) break;
-    if (i == 0) {
-      zFirst = h->s.zFound;
-      h->s.zFound = steward_mprintf(c, "%s", zWas);
-    }
-  }
-  sqlite3_free(zWas);
-  sqlite3_free(zFirst);
-  if (!bEnded || c->rc) return 0;
-  run_foreign_keys(c, h,
-                   steward_prepare(&h->in, "PRAGMA main.foreign_key_check"));
-  return health_ended(c, h, "foreign_key_check");
-}
-
-/*************************************************************************
-** In slices
-*/
 
 /* The table behind the one where the pass stands; caller frees. */
 static char *next_table(HealthPass *h) {
@@ -227,6 +242,60 @@ static int read_exactly(StewardCall *c, HealthPass *h) {
       c, h, steward_prepare(&h->in, "PRAGMA main.foreign_key_check(%Q)", z));
   return health_ended(c, h, z);
 }
+
+/* Table by table, then what belongs to none: 1 when it came to its end. */
+static int read_tables(StewardCall *c, HealthPass *h,
+                       void (*xProgress)(StewardCall *, HealthPass *)) {
+  char *zNext = NULL;
+  steward_slice_at(c, &h->s, PASS_TABLES, NULL, NULL);
+  while (c->rc == SQLITE_OK && !h->bTime && (zNext = next_table(h)) != NULL) {
+    steward_slice_at(c, &h->s, PASS_TABLES, zNext, NULL);
+    sqlite3_free(zNext);
+    if (!read_exactly(c, h)) break;
+    if (h->s.nDone < h->s.nTotal - 1) h->s.nDone++;
+    if (xProgress) xProgress(c, h);
+  }
+  if (c->rc == SQLITE_OK && !h->bTime) health_ended(c, h, "sqlite_schema");
+  if (c->rc == SQLITE_OK && !h->bTime) {
+    run_check(c, h, steward_prepare(&h->in, "PRAGMA main.quick_check(20)"));
+    health_ended(c, h, "quick_check");
+  }
+  return c->rc == SQLITE_OK && !h->bTime;
+}
+
+/* By one pragma for the pages and one for the keys: 1 when it came to its end.
+** One table that cannot be read is the end of either, so then each is read by
+** itself. */
+static int read_whole(StewardCall *c, HealthPass *h) {
+  /* want of memory is reported as damage, too: damage stays */
+  char *zWas = steward_mprintf(c, "%s", h->s.zFound);
+  char *zFirst = NULL;
+  int i, bEnded = 1;
+  for (i = 0; i < 2 && c->rc == SQLITE_OK; i++) {
+    run_check(c, h, steward_prepare(&h->in, "PRAGMA main.integrity_check(20)"));
+    if (health_cannot_read(h)) break;
+    bEnded = health_ended(c, h, "integrity_check");
+    if (!bEnded || zWas == NULL || strcmp(h->s.zFound, zWas) == 0) break;
+    if (i == 0) {
+      zFirst = h->s.zFound;
+      h->s.zFound = steward_mprintf(c, "%s", zWas);
+    }
+  }
+  sqlite3_free(zWas);
+  sqlite3_free(zFirst);
+  if (!bEnded || c->rc) return 0;
+  if (!health_cannot_read(h)) {
+    run_foreign_keys(c, h,
+                     steward_prepare(&h->in, "PRAGMA main.foreign_key_check"));
+  }
+  if (!health_cannot_read(h)) return health_ended(c, h, "foreign_key_check");
+  health_forget_error(h);
+  return read_tables(c, h, NULL);
+}
+
+/*************************************************************************
+** In slices
+*/
 
 /* Read a table from where the pass stands: 1 when it is done.  What does not
 ** fit into a slice that it has for itself is read in windows. */
@@ -304,6 +373,28 @@ static void begin_pass(StewardCall *c, HealthPass *h) {
   health_ended(c, h, "sqlite_schema");
 }
 
+/* What was read at once is the result, 1.  When less could be read than by the
+** last pass, that stays, and what was found is added to what has been found
+** since. */
+static int take_look(StewardCall *c, HealthPass *h, StewardSlice *s) {
+  char *zBoth;
+  if (h->s.iPassed == 0 ||
+      count_unread(c, s->zFound) <= count_unread(c, h->s.zResult)) {
+    steward_slice_free(&h->s);
+    h->s = *s;
+    h->s.zName = "integrity";
+    read_all(c, h);
+    return 1;
+  }
+  zBoth = steward_text(c, SQL_health_found_both, "tt", h->s.zFound, s->zFound);
+  if (zBoth) {
+    sqlite3_free(h->s.zFound);
+    h->s.zFound = zBoth;
+  }
+  steward_slice_free(s);
+  return 0;
+}
+
 /* Read the whole file now, if it is small: 1 when the time was enough.  The
 ** stored place stays where it is. */
 int health_pass_look(StewardCall *c, HealthPass *h, i64 iBudget) {
@@ -320,10 +411,7 @@ int health_pass_look(StewardCall *c, HealthPass *h, i64 iBudget) {
   close_beside(&now);
   h->pPrivate = NULL;
   if (bEnded && c->rc == SQLITE_OK) {
-    steward_slice_free(&h->s);
-    h->s = now.s;
-    h->s.zName = "integrity";
-    read_all(c, h);
+    bEnded = take_look(c, h, &now.s);
   } else {
     steward_slice_free(&now.s);
   }
@@ -357,34 +445,14 @@ void health_pass_move(StewardCall *c, HealthPass *h, i64 iBudget) {
 ** To the end
 */
 
-/* Every table by PRAGMA integrity_check, then what belongs to none: each is a
-** unit, and xProgress is told of it. */
+/* Each table is a unit, and xProgress is told of it. */
 void health_pass_full(StewardCall *c, HealthPass *h,
                       void (*xProgress)(StewardCall *, HealthPass *)) {
-  char *zNext = NULL;
   if (!open_beside(c, h)) return;
   h->iDeadline = 0;
   h->bTime = 0;
   begin_pass(c, h);
-  while (c->rc == SQLITE_OK && !h->bTime && (zNext = next_table(h)) != NULL) {
-    steward_slice_at(c, &h->s, PASS_TABLES, zNext, NULL);
-    run_check(
-        c, h,
-        steward_prepare(&h->in, "PRAGMA main.integrity_check(%Q)", zNext));
-    health_ended(c, h, zNext);
-    run_foreign_keys(
-        c, h,
-        steward_prepare(&h->in, "PRAGMA main.foreign_key_check(%Q)", zNext));
-    health_ended(c, h, zNext);
-    if (h->s.nDone < h->s.nTotal - 1) h->s.nDone++;
-    sqlite3_free(zNext);
-    if (xProgress) xProgress(c, h);
-  }
-  if (c->rc == SQLITE_OK && !h->bTime) health_ended(c, h, "sqlite_schema");
-  if (c->rc == SQLITE_OK && !h->bTime) {
-    run_check(c, h, steward_prepare(&h->in, "PRAGMA main.quick_check(20)"));
-    health_ended(c, h, "quick_check");
-  }
+  read_tables(c, h, xProgress);
   close_beside(h);
   if (h->bTime) {
     steward_fail(c, STEWARD_BUSY,

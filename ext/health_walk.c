@@ -21,9 +21,13 @@
 
 #define FLAGS 60
 
+/* Columns of a table in one expression, which may be 1000 deep. */
+enum { TOUCHED = 500 };
+
 typedef struct Walk {
   int bWithoutRowid;
   int nKey, nColumn;
+  int nTouch;  /* columns of the result that read those of the table */
   char *zKey;  /* t."a", t."b" */
   char *zSame; /* x."a" = t."a" AND .. */
   char *zTouch;
@@ -98,9 +102,13 @@ static void walk_columns(StewardCall *c, HealthPass *h, const char *zTable,
                zName, zName);
       w->nKey++;
     }
+    if (w->nColumn % TOUCHED == 0) w->nTouch++;
     add_text(c, &w->zTouch,
-             w->nColumn++ ? " + (t.\"%w\" > x'')" : "(t.\"%w\" > x'')", zName,
-             NULL);
+             w->nColumn == 0             ? "(t.\"%w\" > x'')"
+             : w->nColumn % TOUCHED == 0 ? ", (t.\"%w\" > x'')"
+                                         : " + (t.\"%w\" > x'')",
+             zName, NULL);
+    w->nColumn++;
   }
   sqlite3_finalize(pRow);
 }
@@ -163,11 +171,7 @@ static int flag_prepares(StewardCall *c, HealthPass *h, const char *zTable,
       &h->in, "SELECT 1%s FROM main.\"%w\" AS t NOT INDEXED", zFlag, zTable);
   int bOk = pStmt != NULL;
   sqlite3_finalize(pStmt);
-  if (h->in.rc == SQLITE_ERROR) {
-    sqlite3_free(h->in.zErr);
-    h->in.zErr = NULL;
-    h->in.rc = SQLITE_OK;
-  }
+  if (health_cannot_read(h)) health_forget_error(h);
   return bOk;
 }
 
@@ -190,12 +194,12 @@ static void index_flag(StewardCall *c, HealthPass *h, const char *zTable,
       zValues ? ") AS v CROSS JOIN" : "", zTable, zIndex,
       w->zSame ? w->zSame : "1", zWhere ? " AND " : "", zWhere ? zWhere : "",
       zSame ? zSame : "");
-  if (zFlag && (!flag_prepares(c, h, zTable, zFlag) ||
-                !add_flag(c, w, "indexes", zIndex))) {
+  if (zFlag && flag_prepares(c, h, zTable, zFlag) &&
+      add_flag(c, w, "indexes", zIndex)) {
+    sqlite3_str_appendall(w->pFlags, zFlag);
+  } else if (zFlag && h->in.rc == SQLITE_OK) {
     health_found(c, h, "skipped indexes", NULL, "index %s cannot be looked up",
                  zIndex);
-  } else if (zFlag) {
-    sqlite3_str_appendall(w->pFlags, zFlag);
   }
   sqlite3_free(zWhere);
   sqlite3_free(zSame);
@@ -219,61 +223,109 @@ static void walk_indexes(StewardCall *c, HealthPass *h, const char *zTable,
   sqlite3_finalize(pRow);
 }
 
-/* Close the question about one foreign key. */
-static void foreign_key_flag(StewardCall *c, HealthPass *h, Walk *w,
-                             const char *zParent, char **pzNull,
-                             char **pzSame) {
-  int bAsk = c->rc == SQLITE_OK && *pzSame;
-  if (bAsk && !add_flag(c, w, "foreign_keys", zParent)) {
-    health_found(c, h, "skipped foreign_keys", NULL,
-                 "one more foreign key to %s", zParent);
-  } else if (bAsk) {
-    sqlite3_str_appendf(
-        w->pFlags, ", %s OR EXISTS (SELECT 1 FROM main.\"%w\" AS p WHERE %s)",
-        *pzNull, zParent, *pzSame);
+/* A foreign key: the question whether a row keeps it. */
+typedef struct Reference {
+  char *zParent;
+  int bTable;  /* there is such a table, or view */
+  int bKnown;  /* a table, and it has the columns */
+  char *zNull; /* t."a" IS NULL OR .. */
+  char *zSame; /* p."x" = +t."a" AND .. */
+} Reference;
+
+/* Is the row that is referred to found by a key, and not by reading them all?
+ */
+static int found_by_key(StewardCall *c, HealthPass *h, const char *zTable,
+                        const char *zFlag) {
+  sqlite3_stmt *pPlan = steward_prepare(
+      &h->in, "EXPLAIN QUERY PLAN SELECT 1%s FROM main.\"%w\" AS t NOT INDEXED",
+      zFlag, zTable);
+  int bKey = 0;
+  while (steward_next(&h->in, pPlan)) {
+    const char *z = (const char *)sqlite3_column_text(pPlan, 3);
+    bKey |= z && strncmp(z, "SEARCH p ", 9) == 0 && !strstr(z, " AUTOMATIC ");
   }
-  sqlite3_free(*pzNull);
-  sqlite3_free(*pzSame);
-  *pzNull = *pzSame = NULL;
+  sqlite3_finalize(pPlan);
+  if (health_cannot_read(h)) health_forget_error(h);
+  return bKey;
 }
 
-/* Are the rows there that the row refers to?  Only where the other table finds
-** them by a key. */
+/* As an expression, or NULL when it cannot be asked; caller frees.  A row that
+** refers to a table that is not there keeps nothing.  The plus takes a column's
+** affinity, so that its value is compared by the affinity and the collation of
+** the column that it refers to, as foreign keys are. */
+static char *reference_text(StewardCall *c, HealthPass *h, const char *zTable,
+                            const Reference *f) {
+  char *zFlag;
+  if (!f->bTable) return steward_mprintf(c, ", (%s)", f->zNull);
+  if (!f->bKnown) return NULL;
+  zFlag = steward_mprintf(
+      c, ", (%s) OR EXISTS (SELECT 1 FROM main.\"%w\" AS p WHERE %s)", f->zNull,
+      f->zParent, f->zSame);
+  if (zFlag && found_by_key(c, h, zTable, zFlag)) return zFlag;
+  sqlite3_free(zFlag);
+  return NULL;
+}
+
+static void reference_flag(StewardCall *c, HealthPass *h, const char *zTable,
+                           Walk *w, Reference *f) {
+  if (c->rc == SQLITE_OK && f->zParent) {
+    char *zFlag = reference_text(c, h, zTable, f);
+    if (zFlag && add_flag(c, w, "foreign_keys", f->zParent)) {
+      sqlite3_str_appendall(w->pFlags, zFlag);
+    } else if (h->in.rc == SQLITE_OK) {
+      health_found(c, h, "skipped foreign_keys", NULL,
+                   "a foreign key of %s to %s cannot be looked up", zTable,
+                   f->zParent);
+    }
+    sqlite3_free(zFlag);
+  }
+  sqlite3_free(f->zParent);
+  sqlite3_free(f->zNull);
+  sqlite3_free(f->zSame);
+  memset(f, 0, sizeof(*f));
+}
+
+/* One pair of columns more. */
+static void reference_add(StewardCall *c, Reference *f, const char *zFrom,
+                          const char *zTo) {
+  add_text(c, &f->zNull, f->zNull ? " OR t.\"%w\" IS NULL" : "t.\"%w\" IS NULL",
+           zFrom, NULL);
+  if (zTo) {
+    add_text(c, &f->zSame,
+             f->zSame ? " AND p.\"%w\" = +t.\"%w\"" : "p.\"%w\" = +t.\"%w\"",
+             zTo, zFrom);
+  }
+  f->bKnown &= zTo != NULL;
+}
+
+/* Are the rows there that the row refers to?  A foreign key is the rows of one
+** id, each a pair of columns. */
 static void walk_foreign_keys(StewardCall *c, HealthPass *h, const char *zTable,
                               Walk *w) {
-  char *zParent = NULL, *zNull = NULL, *zSame = NULL;
+  Reference f;
   sqlite3_stmt *pRow = steward_prepare(
       &h->in,
-      "SELECT f.seq, f.\"table\", f.\"from\", coalesce(f.\"to\", p.name)"
+      "SELECT f.seq, f.\"table\", f.\"from\", coalesce(f.\"to\", p.name),"
+      " (SELECT m.type = 'table' FROM main.sqlite_schema AS m WHERE m.type IN"
+      "   ('table', 'view') AND m.name = f.\"table\" COLLATE NOCASE)"
       " FROM pragma_foreign_key_list(%Q, 'main') AS f"
       " LEFT JOIN pragma_table_info(f.\"table\", 'main') AS p"
       "   ON p.pk = f.seq + 1 AND f.\"to\" IS NULL"
-      " WHERE EXISTS (SELECT 1 FROM pragma_table_info(f.\"table\", 'main') AS k"
-      "   WHERE k.pk = 1 AND (f.\"to\" IS NULL OR f.\"to\" = k.name COLLATE "
-      "NOCASE))"
-      " OR EXISTS (SELECT 1 FROM pragma_index_list(f.\"table\", 'main') AS l,"
-      "   pragma_index_info(l.name, 'main') AS i WHERE l.\"unique\""
-      "   AND i.seqno = 0 AND i.name = f.\"to\" COLLATE NOCASE)"
       " ORDER BY f.id, f.seq",
       zTable);
+  memset(&f, 0, sizeof(f));
   while (steward_next(&h->in, pRow) && c->rc == SQLITE_OK) {
-    const char *zFrom = steward_column(c, pRow, 2);
-    const char *zTo = (const char *)sqlite3_column_text(pRow, 3);
     if (sqlite3_column_int(pRow, 0) == 0) {
-      foreign_key_flag(c, h, w, zParent, &zNull, &zSame);
-      sqlite3_free(zParent);
-      zParent = steward_mprintf(c, "%s", steward_column(c, pRow, 1));
+      reference_flag(c, h, zTable, w, &f);
+      f.zParent = steward_mprintf(c, "%s", steward_column(c, pRow, 1));
+      f.bTable = sqlite3_column_type(pRow, 4) != SQLITE_NULL;
+      f.bKnown = sqlite3_column_int(pRow, 4);
     }
-    if (zTo == NULL) continue;
-    add_text(c, &zNull, zNull ? " OR t.\"%w\" IS NULL" : "t.\"%w\" IS NULL",
-             zFrom, NULL);
-    add_text(c, &zSame,
-             zSame ? " AND p.\"%w\" = t.\"%w\"" : "p.\"%w\" = t.\"%w\"", zTo,
-             zFrom);
+    reference_add(c, &f, steward_column(c, pRow, 2),
+                  (const char *)sqlite3_column_text(pRow, 3));
   }
   sqlite3_finalize(pRow);
-  foreign_key_flag(c, h, w, zParent, &zNull, &zSame);
-  sqlite3_free(zParent);
+  reference_flag(c, h, zTable, w, &f);
 }
 
 /* The statement that reads from the stored key on; NULL when the table cannot
@@ -329,7 +381,7 @@ static void row_flags(StewardCall *c, HealthPass *h, const Walk *w,
   int i;
   for (i = 0; i < w->nFlag; i++) {
     char *zKey, *zMend;
-    if (sqlite3_column_int(pStmt, w->nKey + 1 + i)) continue;
+    if (sqlite3_column_int(pStmt, w->nKey + w->nTouch + i)) continue;
     zKey = row_key(c, w, pStmt);
     if (w->aFlag[i].zCheck[0] == 'i') {
       zMend = steward_mprintf(c, "REINDEX \"%w\"", w->aFlag[i].zName);

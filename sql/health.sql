@@ -15,7 +15,9 @@ SELECT json_insert(?1, '$[#]', json_object('check', ?2, 'what', ?3, 'sql', ?4))
 
 -- name: health_literal
 -- A value as SQL.
-SELECT quote(?1);
+-- quote() and the text of a statement end at a NUL.
+SELECT iif(typeof(?1) = 'text' AND instr(CAST(?1 AS BLOB), x'00') > 0,
+           'CAST(x''' || hex(?1) || ''' AS TEXT)', quote(?1));
 
 -- name: health_module
 -- Is a module of this name on the connection?
@@ -68,30 +70,40 @@ SELECT name, item, units_done, units_total,
   FROM main.steward_slices WHERE units_total > 0;
 
 -- name: health_skipped
--- How much of what check ?2 is about the last whole pass (?1) has left out.
+-- How much of what check ?2 is about a pass that found ?1 has left out; ?3 is
+-- the word for that, skipped or unread.
 SELECT count(*) FROM json_each(?1)
- WHERE value ->> '$.check' IN ('skipped', 'skipped ' || ?2);
+ WHERE value ->> '$.check' IN (?3, ?3 || ' ' || ?2);
+
+-- name: health_unread
+-- How much of anything a pass that found ?1 could not read.
+SELECT count(*) FROM json_each(?1) WHERE value ->> '$.check' GLOB 'unread*';
+
+-- name: health_found_both
+-- Two lists as one.
+SELECT json_group_array(json(value))
+  FROM (SELECT value FROM json_each(?1) UNION SELECT value FROM json_each(?2));
 
 -- name: health_pass
 -- What the pass over the file says about check ?3: findings of the last whole
 -- one (?1) and of the one under way (?2); ?4 of ?5 units of it are done, ?6 is
--- why it is not enough (or NULL).
+-- why it is not enough (or NULL), and ?7 what helps.
 SELECT count(*) FILTER (WHERE value ->> '$.check' = ?3),
        json_patch('{}', json_object(
          'found', CASE WHEN count(*) FILTER (WHERE value ->> '$.check' = ?3) > 0
                   THEN json_group_array(value ->> '$.what')
                        FILTER (WHERE value ->> '$.check' = ?3) END,
-         'skipped', CASE WHEN count(*) FILTER (WHERE value ->> '$.check'
-                                     IN ('skipped', 'skipped ' || ?3)) > 0
+         'skipped', CASE WHEN count(*) FILTER (WHERE value ->> '$.check' IN
+                           ('skipped', 'skipped ' || ?3, 'unread ' || ?3)) > 0
                     THEN json_group_array(value ->> '$.what')
-                         FILTER (WHERE value ->> '$.check'
-                                 IN ('skipped', 'skipped ' || ?3)) END,
+                         FILTER (WHERE value ->> '$.check' IN
+                           ('skipped', 'skipped ' || ?3, 'unread ' || ?3)) END,
          'units_done', iif(?4 < ?5, ?4, NULL),
          'units_total', iif(?4 < ?5, ?5, NULL),
          'reason', ?6,
          'sql', coalesce(min(value ->> '$.sql')
                          FILTER (WHERE value ->> '$.check' = ?3),
-                         iif(?6 IS NULL, NULL, 'SELECT health_full()'))))
+                         iif(?6 IS NULL, NULL, ?7))))
   FROM (SELECT value FROM json_each(?1)
         UNION SELECT value FROM json_each(?2));
 

@@ -12,7 +12,9 @@
 ** foreign_keys read the whole file, which a SELECT does up to
 ** health_integrity_bytes and for health_live_ms; above that they say what
 ** health_run() has come to: coverage is the share that was read (0 to 1),
-** last_full_pass when all of it was, in Unix ms.  value is compared with
+** last_full_pass when all of it was, in Unix ms.  They are unknown, too, where
+** a table needs a collation or a function of the application, which no other
+** connection has: details tells under `skipped`.  value is compared with
 ** threshold (settings health_<check_type>_warning and _critical); details
 ** (JSON) holds the evidence and, under `sql`, what mends it.
 ** Source: seed 001, health checks.
