@@ -521,20 +521,12 @@ static void change_heads(sqlite3_context *ctx, int argc, sqlite3_value **argv) {
   StewardCall c;
   const char *zDoc, *zBranch;
   char *zHeads = NULL;
-  int bAsked;
   steward_open(&c, ctx, "change_heads", "changes", STEWARD_READ);
-  bAsked = read_names(&c, argv, &zDoc, &zBranch);
-  if (bAsked) {
+  if (read_names(&c, argv, &zDoc, &zBranch)) {
     zHeads = steward_text(&c, SQL_change_heads, "tt", zDoc, zBranch);
     if (zHeads == NULL) zHeads = steward_mprintf(&c, "[]");
   }
-  if (steward_close(&c) == SQLITE_OK && bAsked) {
-    sqlite3_result_text64(ctx, zHeads, strlen(zHeads), sqlite3_free,
-                          SQLITE_UTF8);
-    sqlite3_result_subtype(ctx, 'J');
-  } else {
-    sqlite3_free(zHeads);
-  }
+  steward_close_json(&c, zHeads);
 }
 
 /* A point in time as the tables write it; caller frees. */

@@ -516,13 +516,7 @@ static void delta_cascade_delete(sqlite3_context *ctx, int argc,
   zReport = cascade(&c, f, argv[1], pScope, (int)options.bOtherScopes, &nGone);
   stream_note(&c, "update", f ? f->base.zTable : zTable, pScope, nGone, iBegin);
   delta_form_close(&c, f);
-  if (steward_close(&c) == SQLITE_OK && zReport) {
-    sqlite3_result_text64(ctx, zReport, strlen(zReport), sqlite3_free,
-                          SQLITE_UTF8);
-    sqlite3_result_subtype(ctx, 'J');
-  } else {
-    sqlite3_free(zReport);
-  }
+  steward_close_json(&c, zReport);
 }
 
 static const StewardFunc aFunc[] = {

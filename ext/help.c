@@ -84,12 +84,7 @@ static void steward_info(sqlite3_context *ctx, int argc, sqlite3_value **argv) {
                       steward_on_dqlite(c.p) ? "true" : "false");
   zJson = sqlite3_str_finish(pJson);
   if (zJson == NULL) steward_fail_nomem(&c);
-  if (steward_close(&c)) {
-    sqlite3_free(zJson);
-    return;
-  }
-  sqlite3_result_text(ctx, zJson, -1, sqlite3_free);
-  sqlite3_result_subtype(ctx, 'J');
+  steward_close_json(&c, zJson);
 }
 
 static const StewardFunc aFunc[] = {

@@ -39,8 +39,9 @@ static i64 delivery_run(StewardCall *c) {
   return nDone + delivery_upkeep(c);
 }
 
-/* What a call may take: a chunk, a sweep with its commit, reading. */
-enum { SLICE_MS = 2, SWEEP_MS = 5, READ_MS = 20 };
+/* What a call may take: chunks and what is left to writers between them, a
+** sweep with its commit, reading. */
+enum { SLICE_MS = 20, SWEEP_MS = 5, READ_MS = 20 };
 
 /* In the order in which they come when all are equally late. */
 const KeeperDuty keeper_duties[] = {
@@ -223,12 +224,11 @@ static void run_once(StewardCall *c, Task *k) {
   k->bMore = k->rc == SQLITE_OK && d->bAgain && nDone > 0;
 }
 
-/* The same, timed; a keeper's thread leaves the writers five times as long. */
+/* The same, timed without what it has left to writers. */
 static void run_task(StewardCall *c, Task *k) {
-  enum { LONGEST_MS = 50 };
-  i64 iStart = steward_monotonic_us(), nUs;
+  i64 iStart = steward_monotonic_us(), nYield = c->p->nYield, nUs;
   run_once(c, k);
-  nUs = steward_monotonic_us() - iStart;
+  nUs = steward_monotonic_us() - iStart - (c->p->nYield - nYield);
   k->bDone = 1;
   k->rMs += (double)nUs / 1000.0;
   if ((k->rc & 0xff) == SQLITE_NOMEM) {
@@ -236,9 +236,7 @@ static void run_task(StewardCall *c, Task *k) {
   } else if ((k->rc & 0xff) == SQLITE_INTERRUPT) {
     steward_fail_rc(c, k->rc, "interrupted");
   }
-  if (c->p->zKeeper && c->rc == SQLITE_OK) {
-    sqlite3_sleep((int)(nUs < LONGEST_MS * 200 ? nUs / 200 : LONGEST_MS));
-  }
+  steward_yield(c, nUs);
 }
 
 /* Do what is due, and then again what has more to do, while the budget
@@ -249,6 +247,14 @@ static void run_tasks(StewardCall *c, Tick *t) {
     Task *k = &t->aTask[i];
     if (!bFirst && steward_budget_left(&t->budget, 1) == 0) return;
     k->bTaken = !steward_due_claim(c, k->pDuty->zName, k->iInterval);
+    if (!bFirst && (c->rc & 0xff) == SQLITE_BUSY) {
+      /* a writer is there: what is done is written down, the rest comes soon */
+      sqlite3_free(c->zErr);
+      c->zErr = NULL;
+      c->rc = SQLITE_OK;
+      k->bTaken = 0;
+      return;
+    }
     if (k->bTaken || c->rc) continue;
     run_task(c, k);
     bFirst = 0;
@@ -401,12 +407,7 @@ static void steward_tick(sqlite3_context *ctx, int argc, sqlite3_value **argv) {
     zResult = tick_json(&c, &t, bEnabled);
   }
   tick_free(&t);
-  if (steward_close(&c)) {
-    sqlite3_free(zResult);
-    return;
-  }
-  sqlite3_result_text(ctx, zResult, -1, sqlite3_free);
-  sqlite3_result_subtype(ctx, 'J');
+  steward_close_json(&c, zResult);
 }
 
 static const StewardFunc aFunc[] = {

@@ -41,6 +41,7 @@ struct Keeper {
 
   Keeper *pNext; /* under g.mutex */
   int bGone;     /* there is no thread: ended at exit, or this is a child */
+  int bLeft;     /* at exit it did not end in time, and is left as it is */
   pthread_t thread;
   char zName[100];
 };
@@ -206,7 +207,7 @@ static void free_keeper(Keeper *k) {
 void keeper_free(Steward *p) {
   Keeper *k = p->pKeeper;
   p->pKeeper = NULL;
-  if (k == NULL) return;
+  if (k == NULL || k->bLeft) return;
   if (k->bGone) {
     sqlite3_free(k); /* in a child even the mutexes are not ours */
     return;
@@ -224,7 +225,8 @@ static void at_exit(void) {
   Keeper *k;
   pthread_mutex_lock(&g.mutex);
   for (k = g.pFirst; k; k = k->pNext) {
-    if (stop_thread(k, PATIENCE_MS)) end_connection(k);
+    k->bLeft = !stop_thread(k, PATIENCE_MS);
+    if (!k->bLeft) end_connection(k);
     k->bGone = 1;
   }
   g.pFirst = NULL;

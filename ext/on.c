@@ -120,7 +120,7 @@ static void steward_on(sqlite3_context *ctx, int argc, sqlite3_value **argv) {
   StewardCall c;
   OnOptions options = {.bKeeper = 1};
   int nDone = 0, bTune = 0;
-  char *zResult = NULL;
+  char *zResult;
   if (sqlite3_get_autocommit(sqlite3_context_db_handle(ctx))) {
     steward_open(&c, ctx, "steward_on", NULL, STEWARD_READ);
     migrate_begin(&c);
@@ -139,13 +139,8 @@ static void steward_on(sqlite3_context *ctx, int argc, sqlite3_value **argv) {
   if (steward_close(&c) == SQLITE_OK) {
     steward_open(&c, ctx, "steward_on", NULL, STEWARD_READ);
     zResult = turn_on(&c, &options, nDone, bTune);
-    if (steward_close(&c) == SQLITE_OK) {
-      sqlite3_result_text(ctx, zResult, -1, sqlite3_free);
-      sqlite3_result_subtype(ctx, 'J');
-      zResult = NULL;
-    }
+    steward_close_json(&c, zResult);
   }
-  sqlite3_free(zResult);
   steward_options_free(aOnOption, ArraySize(aOnOption), &options);
 }
 

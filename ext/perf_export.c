@@ -434,12 +434,13 @@ static void perf_export(sqlite3_context *ctx, int argc, sqlite3_value **argv) {
   if (c.rc == SQLITE_OK) collect(&c, &list, options.nStatements);
   if (c.rc == SQLITE_OK) zOut = format(&c, &list, i, "steward_");
   free_series(&list);
-  if (steward_close(&c)) {
+  if (i == JSON) {
+    steward_close_json(&c, zOut);
+  } else if (steward_close(&c) == SQLITE_OK) {
+    sqlite3_result_text(ctx, zOut, -1, sqlite3_free);
+  } else {
     sqlite3_free(zOut);
-    return;
   }
-  sqlite3_result_text(ctx, zOut, -1, sqlite3_free);
-  if (i == JSON) sqlite3_result_subtype(ctx, 'J');
 }
 
 /*************************************************************************
@@ -526,9 +527,7 @@ static void perf_dashboard(sqlite3_context *ctx, int argc,
   }
   sqlite3_str_appendall(p, "]}");
   zOut = steward_str_finish(&c, p);
-  if (steward_close(&c)) return;
-  sqlite3_result_text(ctx, zOut, -1, sqlite3_free);
-  sqlite3_result_subtype(ctx, 'J');
+  steward_close_json(&c, zOut);
 }
 
 static const StewardFunc aFunc[] = {

@@ -234,9 +234,7 @@ static void histogram_final(sqlite3_context *ctx) {
   sqlite3_str_appendall(pJson, "]");
   values_free(p);
   zJson = steward_str_finish(&c, pJson);
-  if (steward_close(&c)) return;
-  sqlite3_result_text(ctx, zJson, -1, sqlite3_free);
-  sqlite3_result_subtype(ctx, 'J');
+  steward_close_json(&c, zJson);
 }
 
 int perf_stat_register(Steward *p) {

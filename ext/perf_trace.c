@@ -695,10 +695,7 @@ static void perf_snapshot(sqlite3_context *ctx, int argc,
   sqlite3_str_appendall(pJson, "]}");
   zJson = steward_str_finish(&c, pJson);
   perf_store_copy_free(aStats, nStats);
-  if (steward_close(&c) == SQLITE_OK) {
-    sqlite3_result_text(ctx, zJson, -1, sqlite3_free);
-    sqlite3_result_subtype(ctx, 'J');
-  }
+  steward_close_json(&c, zJson);
 }
 
 static const StewardFunc aFunc[] = {

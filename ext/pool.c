@@ -278,7 +278,7 @@ __attribute__((destructor)) static void at_exit(void) {
 }
 
 static void once_only(void) {
-  static StewardFork guard = {STEWARD_FORK_THREADS, fork_prepare, fork_parent,
+  static StewardFork guard = {STEWARD_FORK_POOL, fork_prepare, fork_parent,
                               fork_child, NULL};
   steward_at_fork(&guard);
   steward_when_idle(close_idle);

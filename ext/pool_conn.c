@@ -187,6 +187,7 @@ int pool_conn_clean(PoolConn *pConn) {
   pool_conn_callbacks(pConn, 0);
   pConn->p->clock.bPinned = 0;
   return !pConn->bAltered && pConn->p->pCapture == NULL &&
+         pConn->p->pKeeper == NULL &&
          sqlite3_db_name(db, 2) == NULL && /* nothing attached */
          rc != SQLITE_IOERR && rc != SQLITE_CORRUPT && rc != SQLITE_NOTADB &&
          rc != SQLITE_NOMEM && rc != SQLITE_CANTOPEN;

@@ -125,11 +125,6 @@ static const char *arg_params(StewardCall *c, sqlite3_value *v) {
   return z;
 }
 
-static void result_json(sqlite3_context *ctx, char *z) {
-  sqlite3_result_text(ctx, z, -1, sqlite3_free);
-  sqlite3_result_subtype(ctx, 'J');
-}
-
 /* pool_query(path TEXT, sql TEXT [, params JSON]) -> JSON    directonly
 ** Run one statement on another file, through its pool; the rows as a JSON array
 ** of objects, BLOBs as {"$blob":"hex"}.  params is an array for ?1, ?2 ... or
@@ -171,11 +166,7 @@ static void pool_query(sqlite3_context *ctx, int argc, sqlite3_value **argv) {
     pool_release(pConn->db);
   }
   sqlite3_free(target.zReal);
-  if (steward_close(&c) == SQLITE_OK) {
-    result_json(ctx, zRows);
-  } else {
-    sqlite3_free(zRows);
-  }
+  steward_close_json(&c, zRows);
 }
 
 /* pool_exec(path TEXT, sql TEXT) -> INTEGER, rows changed    directonly
@@ -448,11 +439,7 @@ static void pool_query_all(sqlite3_context *ctx, int argc,
   if (c.rc == SQLITE_OK) run_many(&c, &many, (int)nThread);
   if (c.rc == SQLITE_OK) zResult = items_json(&c, &many);
   many_free(&many);
-  if (steward_close(&c) == SQLITE_OK) {
-    result_json(ctx, zResult);
-  } else {
-    sqlite3_free(zResult);
-  }
+  steward_close_json(&c, zResult);
 }
 
 static const StewardFunc aFunc[] = {

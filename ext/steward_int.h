@@ -184,6 +184,7 @@ struct Steward {
   } aWide[4];
   int nTick;              /* a duty of the keeper runs, which notes it */
   const char *zKeeper;    /* on a keeper's own connection: its name, keeper.c */
+  i64 nYield;             /* us that it has slept for writers, see due.c */
   struct Keeper *pKeeper; /* the keeper that this connection has started */
   int eVfs;               /* 0 not looked at yet, 1 ordinary, 2 dqlite */
   struct { /* the tables of functions, in the order of registration */
@@ -254,6 +255,7 @@ struct StewardCall {
 void steward_open(StewardCall *c, sqlite3_context *ctx, const char *zFunc,
                   const char *zSet, StewardMode eMode);
 int steward_close(StewardCall *c);
+int steward_close_json(StewardCall *c, char *zJson /* freed */);
 void steward_open_table(StewardCall *c, Steward *p, const char *zFunc,
                         const char *zSet, StewardMode eMode);
 int steward_close_table(StewardCall *c, sqlite3_vtab *pVtab);
@@ -302,6 +304,7 @@ int steward_owner_ready(Steward *p); /* 0: nothing can be kept */
 */
 enum {
   STEWARD_FORK_THREADS, /* a thread of ours is to pause */
+  STEWARD_FORK_POOL,    /* connections are closed, which takes those below */
   STEWARD_FORK_LOCKS,
   STEWARD_FORK_ORDERS
 };
@@ -436,6 +439,7 @@ typedef struct StewardBudget {
 void steward_budget_begin(StewardBudget *pBudget, i64 nBudget /* ms */);
 i64 steward_budget_left(const StewardBudget *pBudget, i64 nMost);
 i64 steward_due(StewardCall *c, const char *zWork, i64 iInterval);
+void steward_yield(StewardCall *c, i64 nUs);
 int steward_due_claim(StewardCall *c, const char *zWork, i64 iInterval);
 
 /*************************************************************************

@@ -327,12 +327,7 @@ static void tune_apply(sqlite3_context *ctx, int argc, sqlite3_value **argv) {
                  zProfile);
   }
   if (c.rc == SQLITE_OK) zResult = tune_profile(&c, eProfile, NULL);
-  if (steward_close(&c)) {
-    sqlite3_free(zResult);
-    return;
-  }
-  sqlite3_result_text(ctx, zResult, -1, sqlite3_free);
-  sqlite3_result_subtype(ctx, 'J');
+  steward_close_json(&c, zResult);
 }
 
 static const StewardFunc aFunc[] = {

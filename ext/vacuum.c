@@ -84,10 +84,14 @@ static void free_chunk(StewardCall *c, i64 nPage) {
   sqlite3_finalize(pStmt);
 }
 
-/* Give up to nWanted pages back, until the deadline; how many. */
+/* Give up to nWanted pages back, until the deadline; how many.  A keeper's
+** chunks are shorter than the first sleep of SQLite's busy handler, 1 ms, and
+** it sleeps between them. */
 i64 vacuum_free_pages(StewardCall *c, i64 nWanted, i64 iDeadline) {
-  enum { LEAST = 16, FIRST = 64, MOST = 4096, SHORT_US = 3000, LONG_US = 8000 };
-  i64 nFreed = 0, nChunk = FIRST, nBefore = pragma_int(c, "freelist_count");
+  enum { LEAST = 8, MOST = 4096, SHORT_US = 3000, KEEPER_US = 300 };
+  i64 nShort = c->p->zKeeper ? KEEPER_US : SHORT_US;
+  i64 nFreed = 0, nChunk = c->p->zKeeper ? 16 : 64;
+  i64 nBefore = pragma_int(c, "freelist_count");
   while (c->rc == SQLITE_OK && nFreed < nWanted && nBefore > 0) {
     i64 nHere = nWanted - nFreed < nChunk ? nWanted - nFreed : nChunk;
     i64 iStart = steward_monotonic_us(), iTook, nAfter;
@@ -103,8 +107,9 @@ i64 vacuum_free_pages(StewardCall *c, i64 nWanted, i64 iDeadline) {
     if (nAfter >= nBefore) break;
     nFreed += nBefore - nAfter;
     nBefore = nAfter;
-    if (iTook < SHORT_US && nChunk < MOST) nChunk *= 2;
-    if (iTook > LONG_US && nChunk > LEAST) nChunk /= 2;
+    if (iTook < nShort && nChunk < MOST) nChunk *= 2;
+    if (iTook > nShort * 8 / 3 && nChunk > LEAST) nChunk /= 2;
+    steward_yield(c, iTook);
     if (steward_monotonic_us() >= iDeadline) break;
   }
   return nFreed;
@@ -580,12 +585,7 @@ static void vacuum_checkpoint(sqlite3_context *ctx, int argc,
     if (!bBefore || bBusy || c.rc) note_end(&c, "checkpoint", iStart, zResult);
   }
   sqlite3_free(zJournal);
-  if (steward_close(&c)) {
-    sqlite3_free(zResult);
-    return;
-  }
-  sqlite3_result_text(ctx, zResult, -1, sqlite3_free);
-  sqlite3_result_subtype(ctx, 'J');
+  steward_close_json(&c, zResult);
 }
 
 /* vacuum_optimize() -> INTEGER, always 1    directonly

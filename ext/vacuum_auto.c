@@ -158,12 +158,7 @@ static void vacuum_auto(sqlite3_context *ctx, int argc, sqlite3_value **argv) {
   }
   zResult = steward_text(&c, SQL_vacuum_auto_result, "tlt", zAction, nPages,
                          zAction[0] == 'n' ? zReason : NULL);
-  if (steward_close(&c)) {
-    sqlite3_free(zResult);
-    return;
-  }
-  sqlite3_result_text(ctx, zResult, -1, sqlite3_free);
-  sqlite3_result_subtype(ctx, 'J');
+  steward_close_json(&c, zResult);
 }
 
 static const StewardFunc aFunc[] = {

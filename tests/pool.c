@@ -80,6 +80,10 @@ static void lives(sqlite3 *db) {
   release(b);
   check(status(db, "open") == 1, "with an attached database it is closed");
   release(a);
+  a = acquire(0);
+  expect(a, "SELECT migrate_up('core') > 0; SELECT keeper_start('1h')", "1");
+  release(a);
+  check(status(db, "open") == 0, "and with a keeper");
   check(status(db, "in_use") == 0, "nothing is in use");
 
   refused(NULL, 0, SQLITE_ERROR, "path must be text");

@@ -167,12 +167,42 @@ static void forks(void) {
   check(sqlite3_close(db) == SQLITE_OK, "close");
 }
 
+/* A keeper looks at the pool in its ticks, and a fork waits for both. */
+static void fork_beside_keeper(void) {
+  sqlite3 *db;
+  int i, iStatus;
+  make_file(zFile, TEN_ROWS);
+  db = open_loaded(zFile);
+  sqlite3_busy_timeout(db, 10000);
+  free(value(db, "SELECT migrate_up('maintenance'),"
+                 " steward_setting('keeper_health', 1)"));
+  expect(db, "SELECT keeper_start(10)", "1");
+  alarm(120); /* each waiting for the other would never end */
+  for (i = 0; i < 40; i++) {
+    pid_t pid;
+    release(acquire(1000));
+    spin(3000);
+    fflush(stdout);
+    pid = fork();
+    if (pid == 0) _exit(0);
+    waitpid(pid, &iStatus, 0);
+    check(iStatus == 0, "child %d: %d", i, iStatus);
+  }
+  alarm(0);
+  expect(db, "SELECT errors_total FROM keeper_status", "0");
+  expect(db, "SELECT runs_total > 3 FROM keeper_duties WHERE duty = 'health'",
+         "1");
+  expect(db, "SELECT keeper_stop()", "1");
+  check(sqlite3_close(db) == SQLITE_OK, "close");
+}
+
 int main(int argc, char **argv) {
   sqlite3 *db;
   zLibrary = argc > 1 ? argv[1] : "build/steward.so";
   db = begin_pool();
   if (db == NULL) return finish();
   check(sqlite3_close(db) == SQLITE_OK, "close");
+  fork_beside_keeper(); /* which is there before the pool is used */
   forks();
   fork_beside_close();
   remove_dir();

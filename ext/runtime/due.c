@@ -34,3 +34,15 @@ int steward_due_claim(StewardCall *c, const char *zWork, i64 iInterval) {
   steward_run(c, SQL_duty_claim, "tll", zWork, steward_now(c->p), iInterval);
   return c->rc == SQLITE_OK && sqlite3_changes(c->db) > 0;
 }
+
+/* A keeper's thread that has kept writers from the file for nUs leaves it to
+** them five times as long, so that one who sleeps and tries again finds it
+** free.  Others go on. */
+void steward_yield(StewardCall *c, i64 nUs) {
+  enum { TIMES = 5, MOST_MS = 50 };
+  i64 nMs = (nUs * TIMES + 999) / 1000, iStart;
+  if (c->p->zKeeper == NULL || c->rc) return;
+  iStart = steward_monotonic_us();
+  sqlite3_sleep((int)(nMs < MOST_MS ? nMs : MOST_MS));
+  c->p->nYield += steward_monotonic_us() - iStart;
+}

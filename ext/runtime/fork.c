@@ -5,7 +5,8 @@
 ** held is locked there for ever.  So whoever has a mutex for the process takes
 ** it before the fork and gives it back after.  The order matters, and that in
 ** which they were registered is nobody's choice: first those that wait for a
-** thread of ours to pause, which may need the mutexes of the others for that.
+** thread of ours to pause, which may need the mutexes of the others for that;
+** then the pool, whose connections may need the rest while they are closed.
 */
 #include <pthread.h>
 #include <stddef.h>
@@ -13,16 +14,24 @@
 #include "steward_int.h"
 
 static struct {
-  pthread_mutex_t mutex;
+  pthread_mutex_t mutex; /* held while the process forks */
   StewardFork *apFirst[STEWARD_FORK_ORDERS];
   int bReady;
 } g = {PTHREAD_MUTEX_INITIALIZER, {NULL}, 0};
 
+/* A thread that is waited for may be the first to use something, which is
+** registered then: so the mutex is free until all threads pause. */
 static void prepare(void) {
+  StewardFork *pDone = NULL, *pFirst, *p;
   int i;
-  StewardFork *p;
   pthread_mutex_lock(&g.mutex);
-  for (i = 0; i < STEWARD_FORK_ORDERS; i++) {
+  while ((pFirst = g.apFirst[STEWARD_FORK_THREADS]) != pDone) {
+    pthread_mutex_unlock(&g.mutex);
+    for (p = pFirst; p != pDone; p = p->pNext) p->xPrepare();
+    pDone = pFirst;
+    pthread_mutex_lock(&g.mutex);
+  }
+  for (i = STEWARD_FORK_THREADS + 1; i < STEWARD_FORK_ORDERS; i++) {
     for (p = g.apFirst[i]; p; p = p->pNext) p->xPrepare();
   }
 }

@@ -8,6 +8,7 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "steward_int.h"
 
@@ -15,6 +16,7 @@
 ** frees; NULL when the call has failed. */
 char *steward_path_real(StewardCall *c, const char *zPath, int bExists) {
   char zReal[PATH_MAX];
+  struct stat st;
   const char *zSlash;
   char *zDirectory;
   if (c->rc) return NULL;
@@ -25,6 +27,14 @@ char *steward_path_real(StewardCall *c, const char *zPath, int bExists) {
     return NULL;
   }
   if (realpath(zPath, zReal)) return steward_mprintf(c, "%s", zReal);
+  if (errno == ENOENT && !bExists && lstat(zPath, &st) == 0) {
+    /* SQLite would follow it, wherever it leads */
+    steward_fail(c, STEWARD_NOT_FOUND,
+                 "'%s' is a symbolic link to a file that is not there: give "
+                 "the path of that file",
+                 zPath);
+    return NULL;
+  }
   if (errno == ENOENT && !bExists) {
     zSlash = strrchr(zPath, '/');
     zDirectory = zSlash

@@ -15,15 +15,19 @@
 #include "steward_int.h"
 
 static void *watch(void *pArg) {
+  enum { AGAIN_NS = 10000000 };
   StewardWatchdog *w = pArg;
   int rc = 0;
   pthread_mutex_lock(&w->mutex);
-  while (!w->bStop && rc != ETIMEDOUT) {
+  while (!w->bStop) {
     rc = pthread_cond_timedwait(&w->wake, &w->mutex, &w->until);
-  }
-  if (!w->bStop) {
+    if (w->bStop || rc != ETIMEDOUT) continue;
+    /* one that comes between two statements is lost, so again and again */
     w->bFired = 1;
     sqlite3_interrupt(w->db);
+    w->until.tv_nsec += AGAIN_NS;
+    w->until.tv_sec += w->until.tv_nsec / 1000000000;
+    w->until.tv_nsec %= 1000000000;
   }
   pthread_mutex_unlock(&w->mutex);
   return NULL;

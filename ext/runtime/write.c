@@ -419,6 +419,18 @@ int steward_close(StewardCall *c) {
   return c->rc;
 }
 
+/* The same where JSON is the result, which is freed; NULL: it is NULL. */
+int steward_close_json(StewardCall *c, char *zJson) {
+  sqlite3_context *ctx = c->ctx;
+  if (steward_close(c) || zJson == NULL) {
+    sqlite3_free(zJson);
+    return c->rc;
+  }
+  sqlite3_result_text64(ctx, zJson, strlen(zJson), sqlite3_free, SQLITE_UTF8);
+  sqlite3_result_subtype(ctx, 'J');
+  return SQLITE_OK;
+}
+
 /* The same for a virtual table; errors name the table. */
 void steward_open_table(StewardCall *c, Steward *p, const char *zFunc,
                         const char *zSet, StewardMode eMode) {
