@@ -167,11 +167,13 @@ static int stop_thread(Keeper *k, i64 nMs) {
     struct timespec at;
     /* one that comes between two statements is lost, so again and again */
     if (steward_monotonic_us() > iGrace) sqlite3_interrupt(k->db);
-    clock_gettime(CLOCK_REALTIME, &at);
+    clock_gettime(CLOCK_MONOTONIC, &at);
     at.tv_nsec += 10000000;
     at.tv_sec += at.tv_nsec / 1000000000;
     at.tv_nsec %= 1000000000;
-    if (pthread_timedjoin_np(k->thread, NULL, &at) == 0) return 1;
+    if (pthread_clockjoin_np(k->thread, NULL, CLOCK_MONOTONIC, &at) == 0) {
+      return 1;
+    }
     if (nMs && steward_monotonic_us() > iEnd) return 0;
   }
 }

@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 
 #include "pool_int.h"
 
@@ -290,7 +291,7 @@ static void wait_for_threads(StewardCall *c, Many *pMany) {
   pthread_mutex_lock(&pMany->mutex);
   while (pMany->nRunning > 0) {
     struct timespec at;
-    clock_gettime(CLOCK_REALTIME, &at);
+    clock_gettime(CLOCK_MONOTONIC, &at);
     at.tv_nsec += 100000000;
     if (at.tv_nsec >= 1000000000) {
       at.tv_sec++;
@@ -308,10 +309,14 @@ static void wait_for_threads(StewardCall *c, Many *pMany) {
 static void run_many(StewardCall *c, Many *pMany, int nThread) {
   enum { MOST = 64 };
   pthread_t aThread[MOST];
+  pthread_condattr_t attr;
   int i, nStarted;
   if (nThread > pMany->nItem) nThread = pMany->nItem;
   pthread_mutex_init(&pMany->mutex, NULL);
-  pthread_cond_init(&pMany->done, NULL);
+  pthread_condattr_init(&attr);
+  pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+  pthread_cond_init(&pMany->done, &attr);
+  pthread_condattr_destroy(&attr);
   pMany->nRunning = nThread;
   nStarted = start_threads(pMany, aThread, nThread);
   pthread_mutex_lock(&pMany->mutex);

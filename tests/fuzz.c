@@ -5,9 +5,12 @@
 **     fuzz steward.so [seconds]      SEED=n repeats a run
 **
 ** Nothing may crash, break the file, touch the application's rows, or keep the
-** connection from closing.
+** connection from closing.  Then the same for scripts that run through the
+** pool, which may touch no other file.
 */
+#include <dirent.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "ctest.h"
 #include "random.h"
@@ -166,16 +169,203 @@ static void one_life(void) {
   sqlite3_free(zLast);
 }
 
+/*************************************************************************
+** Scripts through the pool
+*/
+static const char *const azScript[] = {
+    "SELECT 1 AS a",
+    "SELECT * FROM t",
+    "SELECT ?1 AS a, :b AS b, ?7 AS c",
+    "INSERT INTO t VALUES (1, ?1)",
+    "INSERT INTO t(x) VALUES (randomblob(5000)) RETURNING id",
+    "DELETE FROM t WHERE id > 3",
+    "UPDATE t SET x = x || 'x'",
+    "CREATE TABLE u(x)",
+    "DROP TABLE u",
+    "CREATE TEMP TABLE t(x)",
+    "CREATE VIRTUAL TABLE f USING fts5(x)",
+    "BEGIN",
+    "BEGIN EXCLUSIVE",
+    "COMMIT",
+    "ROLLBACK",
+    "SAVEPOINT s",
+    "RELEASE s",
+    "VACUUM",
+    "VACUUM INTO '../into.db'",
+    "VACUUM INTO '../in' || 'to.db'",
+    "ATTACH '../outside.db' AS o",
+    "ATTACH '../out' || 'side.db' AS o",
+    "ATTACH 'file:../outside.db?mode=rw' AS o",
+    "ATTACH '' AS o",
+    "ATTACH ':memory:' AS o",
+    "DETACH main",
+    "DELETE FROM o.canary",
+    "PRAGMA query_only = 0",
+    "PRAGMA query_only(1)",
+    "PRAGMA journal_mode = DELETE",
+    "PRAGMA journal_mode = WAL",
+    "PRAGMA locking_mode = EXCLUSIVE",
+    "PRAGMA writable_schema = 1",
+    "PRAGMA user_version = 7",
+    "PRAGMA table_info(t)",
+    "PRAGMA wal_checkpoint(TRUNCATE)",
+    "EXPLAIN DELETE FROM t",
+    "SELECT vacuum_into('../into.db')",
+    "SELECT vacuum_full()",
+    "SELECT keeper_start(10)",
+    "SELECT steward_clock(1)",
+    "SELECT pool_query('p.db', 'SELECT 1')",
+    "SELECT load_extension('x')",
+    "SELECT steward_setting('directories', '[\"/\"]')",
+    "SELECT migrate_up('all')",
+    "SELECT delivery_publish('t', 1)",
+    "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < "
+    "99999) SELECT i FROM n",
+    "SELECT zeroblob(99999999) AS z",
+    "-- x\n",
+    "/* ",
+    "SELECT '"};
+
+static const char *const azPath[] = {
+    "p.db",          "./p.db",       "q.db",     "sub/../p.db", "link.db",
+    "../outside.db", "outlink.db",   "",         "p.db-wal",    ":memory:",
+    "none.db",       "file:p.db",    "host.db",  "/etc/passwd", "dangling.db",
+    "p.db/",         "dirlink/x.db", "../o.db#", "%2e%2e/x.db", "."};
+
+static const char *const azParams[] = {
+    "[]",
+    "[1]",
+    "[1,2,3,4,5,6,7]",
+    "{}",
+    "{\"b\":null}",
+    "{\"b\":1,\"b\":2}",
+    "[[[]]",
+    "7",
+    "[{\"$blob\":\"00ff\"},{\"$blob\":\"0\"}]"};
+
+#define ANY(a) ((a)[next(sizeof(a) / sizeof((a)[0]))])
+
+/* One to three statements, some of them damaged; caller frees. */
+static char *any_script(void) {
+  sqlite3_str *p = sqlite3_str_new(NULL);
+  unsigned i, n = 1 + next(3);
+  char *z;
+  for (i = 0; i < n; i++) {
+    sqlite3_str_appendf(p, "%s%s", i ? ";" : "", ANY(azScript));
+  }
+  z = sqlite3_str_finish(p);
+  if (next(8) == 0) z[next((unsigned)strlen(z))] = (char)(1 + next(255));
+  if (next(16) == 0) z[next((unsigned)strlen(z))] = 0;
+  return z;
+}
+
+static char *any_pool_call(void) {
+  char *zScript = any_script(), *zSql = NULL;
+  const char *zPath = ANY(azPath), *zParams = ANY(azParams);
+  switch (next(5)) {
+  case 0:
+    zSql = sqlite3_mprintf("SELECT pool_query(%Q, %Q, %Q)", zPath, zScript,
+                           zParams);
+    break;
+  case 1:
+    zSql = sqlite3_mprintf("SELECT pool_query_all(json_array(%Q, %Q, %Q), %Q)",
+                           zPath, ANY(azPath), ANY(azPath), zScript);
+    break;
+  case 2:
+    zSql = sqlite3_mprintf(
+        "SELECT pool_configure(%Q, %u, %u, %u, json_object('writes', %u,"
+        " 'max_age', %u, 'max_idle', %u, 'probe', %u))",
+        zPath, next(3), next(4), next(100), next(3), next(9), next(3), next(9));
+    break;
+  default: zSql = sqlite3_mprintf("SELECT pool_exec(%Q, %Q)", zPath, zScript);
+  }
+  sqlite3_free(zScript);
+  return zSql;
+}
+
+/* How many files there are, but for those that belong to one. */
+static int count_files(const char *zDirectory) {
+  DIR *p = opendir(zDirectory);
+  struct dirent *pEntry;
+  int n = 0;
+  while (p && (pEntry = readdir(p)) != NULL) n += !strchr(pEntry->d_name, '-');
+  if (p) closedir(p);
+  return n;
+}
+
+static void make_files(void) {
+  static const char zMake[] =
+      "mkdir in in/sub; ln -s p.db in/link.db; ln -s ../outside.db"
+      " in/outlink.db; ln -s ../new.db in/dangling.db; ln -s .. in/dirlink";
+  static const char *const azFile[] = {"outside.db", "x.db", "in/p.db",
+                                       "in/q.db", "in/host.db"};
+  int i;
+  check(system(zMake) == 0, "%s", zMake);
+  for (i = 0; i < 5; i++) {
+    sqlite3 *db = NULL;
+    sqlite3_open(azFile[i], &db);
+    free(value(db, "CREATE TABLE t(id INTEGER PRIMARY KEY, x);"
+                   "INSERT INTO t VALUES (1, 'a'), (2, 'b'); CREATE TABLE"
+                   " canary(x); INSERT INTO canary VALUES ('here')"));
+    sqlite3_close(db);
+  }
+}
+
+/* In a directory of its own. */
+static void pool_life(void) {
+  char zTop[] = "/tmp/steward-fuzz-XXXXXX", zCommand[100], *zLast = NULL;
+  sqlite3 *db;
+  int i, rc, nTop, nIn;
+  if (mkdtemp(zTop) == NULL || chdir(zTop)) return;
+  make_files();
+  nTop = count_files(".");
+  nIn = count_files("in");
+  check(chdir("in") == 0, "chdir");
+  db = open_loaded("host.db");
+  for (i = 0; i < 150; i++) {
+    char *zErr = NULL;
+    sqlite3_free(zLast);
+    zLast = any_pool_call();
+    free(run(db, zLast, &rc, &zErr));
+    check((rc & 0xff) != SQLITE_CORRUPT && (rc & 0xff) != SQLITE_MISUSE &&
+              (rc & 0xff) != SQLITE_INTERNAL && (rc & 0xff) != SQLITE_NOMEM,
+          "%.200s: result code %d, %s", zLast, rc, zErr ? zErr : "");
+    free(zErr);
+  }
+  expect(db, "SELECT count(*) FROM pool_status WHERE in_use OR waiting", "0");
+  check(count_files(".") == nIn && count_files("..") == nTop,
+        "there are other files than before");
+  check(sqlite3_close(db) == SQLITE_OK, "close after %.200s", zLast);
+  sqlite3_free(zLast);
+  check(sqlite3_open("../outside.db", &db) == SQLITE_OK, "outside");
+  expect(db,
+         "SELECT group_concat(x) || (SELECT count(*) FROM sqlite_schema)"
+         " FROM canary",
+         "here2");
+  sqlite3_close(db);
+  sqlite3_open("p.db", &db);
+  expect(db, "PRAGMA integrity_check", "ok");
+  sqlite3_close(db);
+  snprintf(zCommand, sizeof(zCommand), "rm -r '%s'", zTop);
+  check(chdir("/") == 0 && system(zCommand) == 0, "%s", zCommand);
+}
+
 int main(int argc, char **argv) {
+  char *zHere = getcwd(NULL, 0);
   time_t tEnd = time(NULL) + (argc > 2 ? atoi(argv[2]) : 5);
   const char *zSeed = getenv("SEED");
   zLibrary = argc > 1 ? argv[1] : "build/steward.so";
   iState = zSeed && zSeed[0] ? strtoull(zSeed, NULL, 10)
                              : (unsigned long long)time(NULL);
   printf("SEED=%llu\n", iState);
+  zLibrary = realpath(zLibrary, NULL);
   do {
     one_life();
+    pool_life();
+    check(zHere && chdir(zHere) == 0, "chdir");
   } while (time(NULL) < tEnd && nFailed < 20);
+  free(zHere);
+  free((char *)zLibrary);
   while (nTarget > 0) {
     free(aTarget[--nTarget].zName);
     free(aTarget[nTarget].zColumn);
