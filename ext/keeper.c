@@ -41,7 +41,7 @@ static i64 delivery_run(StewardCall *c) {
 
 /* What a call may take: chunks and what is left to writers between them, a
 ** sweep with its commit, reading. */
-enum { SLICE_MS = 20, SWEEP_MS = 5, READ_MS = 20 };
+enum { SLICE_MS = 50, SWEEP_MS = 5, READ_MS = 20 };
 
 /* In the order in which they come when all are equally late. */
 const KeeperDuty keeper_duties[] = {

@@ -429,7 +429,7 @@ void keeper_begin(StewardCall *c, i64 iInterval) {
 ** that are started on a database, in whatever process, one works; another takes
 ** over when that one ends or has not been heard of for three intervals and 10
 ** seconds.  It leaves the file to writers five times as long as it holds the
-** write lock, a few milliseconds at a time; a writer needs a busy timeout, as
+** write lock, about a millisecond at a time; a writer needs a busy timeout, as
 ** beside any other.  Called again, it changes the interval.
 ** Set: core
 ** Errors: "UNSUPPORTED: keeper_start: it works on a connection of its own,

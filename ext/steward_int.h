@@ -185,6 +185,7 @@ struct Steward {
   int nTick;              /* a duty of the keeper runs, which notes it */
   const char *zKeeper;    /* on a keeper's own connection: its name, keeper.c */
   i64 nYield;             /* us that it has slept for writers, see due.c */
+  i64 nVacuum;            /* pages that it frees at a time, see vacuum.c */
   struct Keeper *pKeeper; /* the keeper that this connection has started */
   int eVfs;               /* 0 not looked at yet, 1 ordinary, 2 dqlite */
   struct { /* the tables of functions, in the order of registration */

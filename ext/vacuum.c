@@ -86,12 +86,14 @@ static void free_chunk(StewardCall *c, i64 nPage) {
 
 /* Give up to nWanted pages back, until the deadline; how many.  A keeper's
 ** chunks are shorter than the first sleep of SQLite's busy handler, 1 ms, and
-** it sleeps between them. */
+** it sleeps between them; how many pages that is depends on how many are free,
+** so it is remembered. */
 i64 vacuum_free_pages(StewardCall *c, i64 nWanted, i64 iDeadline) {
-  enum { LEAST = 8, MOST = 4096, SHORT_US = 3000, KEEPER_US = 300 };
+  enum { LEAST = 2, MOST = 4096, SHORT_US = 3000, KEEPER_US = 400 };
   i64 nShort = c->p->zKeeper ? KEEPER_US : SHORT_US;
-  i64 nFreed = 0, nChunk = c->p->zKeeper ? 16 : 64;
+  i64 nFreed = 0, nChunk = c->p->zKeeper ? 8 : 64;
   i64 nBefore = pragma_int(c, "freelist_count");
+  if (c->p->zKeeper && c->p->nVacuum > 0) nChunk = c->p->nVacuum;
   while (c->rc == SQLITE_OK && nFreed < nWanted && nBefore > 0) {
     i64 nHere = nWanted - nFreed < nChunk ? nWanted - nFreed : nChunk;
     i64 iStart = steward_monotonic_us(), iTook, nAfter;
@@ -109,6 +111,7 @@ i64 vacuum_free_pages(StewardCall *c, i64 nWanted, i64 iDeadline) {
     nBefore = nAfter;
     if (iTook < nShort && nChunk < MOST) nChunk *= 2;
     if (iTook > nShort * 8 / 3 && nChunk > LEAST) nChunk /= 2;
+    c->p->nVacuum = nChunk;
     steward_yield(c, iTook);
     if (steward_monotonic_us() >= iDeadline) break;
   }
