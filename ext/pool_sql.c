@@ -34,27 +34,37 @@ static int same_file(const char *zA, const char *zB) {
          a.st_ino == b.st_ino;
 }
 
-/* A write must not wait for what this connection holds on the same file. */
-static void check_locks(StewardCall *c, const char *zReal) {
+/* Does this connection hold a lock on a schema's file for which another one
+** that reads (bWrites: writes) would wait? */
+static int holds_lock(StewardCall *c, const char *zSchema, int bWrites) {
+  enum { PENDING = 3 };
+  int eTxn, eLock = 0, bWal;
+  char *zMode;
+  sqlite3_file_control(c->db, zSchema, SQLITE_FCNTL_LOCKSTATE, &eLock);
+  if (eLock >= PENDING) return 1;
+  eTxn = sqlite3_txn_state(c->db, zSchema);
+  if (!bWrites || eTxn != SQLITE_TXN_READ) return bWrites && eTxn;
+  zMode = steward_exec_text(c, "PRAGMA \"%w\".journal_mode", zSchema);
+  bWal = zMode && strcmp(zMode, "wal") == 0;
+  sqlite3_free(zMode);
+  return !bWal;
+}
+
+/* The other connection must not wait for what this one holds on its file. */
+static void check_locks(StewardCall *c, const char *zReal, int bWrites) {
   const char *zSchema;
   int i;
   for (i = 0; c->rc == SQLITE_OK && (zSchema = sqlite3_db_name(c->db, i));
        i++) {
     const char *zFile = sqlite3_db_filename(c->db, zSchema);
-    int eTxn = sqlite3_txn_state(c->db, zSchema), bWal = 0;
-    if (eTxn == SQLITE_TXN_NONE || zFile == NULL || zFile[0] == 0) continue;
-    if (!same_file(zFile, zReal)) continue;
-    if (eTxn == SQLITE_TXN_READ) {
-      char *z = steward_exec_text(c, "PRAGMA \"%w\".journal_mode", zSchema);
-      bWal = z && strcmp(z, "wal") == 0;
-      sqlite3_free(z);
-    }
-    if (c->rc == SQLITE_OK && !bWal) {
+    if (zFile == NULL || zFile[0] == 0) continue;
+    if (holds_lock(c, zSchema, bWrites) && c->rc == SQLITE_OK &&
+        same_file(zFile, zReal)) {
       steward_fail(c, STEWARD_UNSUPPORTED,
                    "this connection holds a lock on '%s' itself, which the "
                    "other one would wait for: end the transaction first, or "
-                   "write here",
-                   zReal);
+                   "%s here",
+                   zReal, bWrites ? "write" : "read");
     }
   }
 }
@@ -80,6 +90,7 @@ static void find_target(StewardCall *c, const char *zPath,
   pTarget->config = pool_default;
   pTarget->zReal = steward_path_allowed(c, zPath, 1);
   if (pTarget->zReal) {
+    check_locks(c, pTarget->zReal, 0);
     pTarget->eConfig =
         pool_config_read(c, pTarget->zReal, zPath, &pTarget->config);
   }
@@ -162,7 +173,7 @@ static void pool_query(sqlite3_context *ctx, int argc, sqlite3_value **argv) {
   pConn = acquire(&c, &target, vfs_of(&c), 1, run.xStop, run.pStop);
   if (pConn) {
     run.bWrites = (int)pool_config_of(pConn).bWrites;
-    if (run.bWrites) check_locks(&c, target.zReal);
+    if (run.bWrites) check_locks(&c, target.zReal, 1);
     if (c.rc == SQLITE_OK) zRows = pool_run_query(&c, pConn, &run);
     pool_release(pConn->db);
   }
@@ -199,7 +210,7 @@ static void pool_exec(sqlite3_context *ctx, int argc, sqlite3_value **argv) {
   run.xStop = steward_pass_interrupt;
   run.pStop = &c;
   if (c.rc == SQLITE_OK) find_target(&c, zPath, &target);
-  if (c.rc == SQLITE_OK) check_locks(&c, target.zReal);
+  if (c.rc == SQLITE_OK) check_locks(&c, target.zReal, 1);
   pConn = acquire(&c, &target, vfs_of(&c), 1, run.xStop, run.pStop);
   if (pConn) {
     nChange = pool_run_script(&c, pConn, &run);
