@@ -39,9 +39,9 @@ static i64 delivery_run(StewardCall *c) {
   return nDone + delivery_upkeep(c);
 }
 
-/* What a call may take: chunks and what is left to writers between them, a
-** sweep with its commit, reading. */
-enum { SLICE_MS = 50, SWEEP_MS = 5, READ_MS = 20 };
+/* What a call may take: a chunk, chunks with what is left to writers between
+** them, a sweep with its commit, reading. */
+enum { SLICE_MS = 2, SLICES_MS = 50, SWEEP_MS = 5, READ_MS = 20 };
 
 /* In the order in which they come when all are equally late. */
 const KeeperDuty keeper_duties[] = {
@@ -85,6 +85,7 @@ const KeeperDuty keeper_duties[] = {
      .zFunction = "vacuum_incremental",
      .zSql = "SELECT vacuum_incremental(NULL, ?1)",
      .nBudget = SLICE_MS,
+     .nKeeper = SLICES_MS,
      .xWanted = vacuum_wanted,
      .bAgain = 1,
      .zMeaning = "gives free pages back while they are more than a tenth"},
@@ -184,9 +185,11 @@ static void find_due(StewardCall *c, Tick *t) {
 
 /* Call its function; the number that it returns.  A text is kept as JSON. */
 static i64 call_function(StewardCall *c, Task *k) {
-  i64 nDone = 0;
-  sqlite3_stmt *s = steward_prepare(c, "%s", k->pDuty->zSql);
-  if (s && k->pDuty->nBudget) sqlite3_bind_int64(s, 1, k->pDuty->nBudget);
+  const KeeperDuty *d = k->pDuty;
+  i64 nDone = 0, nBudget = d->nBudget;
+  sqlite3_stmt *s = steward_prepare(c, "%s", d->zSql);
+  if (c->p->zKeeper && d->nKeeper) nBudget = d->nKeeper;
+  if (s && nBudget) sqlite3_bind_int64(s, 1, nBudget);
   if (steward_next(c, s)) {
     nDone = sqlite3_column_int64(s, 0);
     if (sqlite3_column_type(s, 0) == SQLITE_TEXT) {

@@ -15,6 +15,7 @@ typedef struct KeeperDuty {
   const char *zFunction; /* what zSql calls: without it there is no duty */
   const char *zSql;
   int nBudget;                    /* ?1 of zSql: at most so many ms */
+  int nKeeper;                    /* the same in a keeper's thread, if not 0 */
   i64 (*xRun)(StewardCall *c);    /* instead of zSql; writes */
   int (*xWanted)(StewardCall *c); /* is there anything to do?  or NULL */
   int bAgain;                     /* not 0: there may be more at once */
