@@ -59,11 +59,8 @@ char *health_text_numbers(StewardCall *c) {
 /* Note the indexes that a statement would use: the word behind INDEX. */
 static void note_plan(StewardCall *c, const char *zSql, sqlite3_str *pUsed) {
   sqlite3_stmt *pPlan = NULL;
-  char *zPlan = sqlite3_mprintf("EXPLAIN QUERY PLAN %s", zSql);
-  if (zPlan == NULL) steward_fail_nomem(c);
   /* one that cannot be prepared any more uses nothing */
-  if (zPlan &&
-      sqlite3_prepare_v2(c->db, zPlan, -1, &pPlan, NULL) == SQLITE_OK) {
+  if (steward_explain(c, zSql, &pPlan, NULL) == SQLITE_OK) {
     while (pPlan && sqlite3_step(pPlan) == SQLITE_ROW) {
       const char *z = (const char *)sqlite3_column_text(pPlan, 3);
       const char *zIndex = z ? strstr(z, " INDEX ") : NULL;
@@ -74,7 +71,6 @@ static void note_plan(StewardCall *c, const char *zSql, sqlite3_str *pUsed) {
     }
   }
   sqlite3_finalize(pPlan);
-  sqlite3_free(zPlan);
 }
 
 /* Did a step make the table?  What queries need of it the library knows. */

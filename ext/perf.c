@@ -115,6 +115,15 @@ int perf_counter_at(StewardCall *c, int i, StewardCounter *pOut /* OUT */) {
   return perf_io_counter_at(c, i - n - STORE_COUNTERS - 1, pOut);
 }
 
+/* Take a statement whose ?1, if it has one, is the time. */
+sqlite3_stmt *perf_take_now(StewardCall *c, enum StewardSqlId id) {
+  sqlite3_stmt *pRow = steward_take(c, id);
+  if (pRow && sqlite3_bind_parameter_count(pRow)) {
+    sqlite3_bind_int64(pRow, 1, steward_now(c->p));
+  }
+  return pRow;
+}
+
 /* What perf_capture() stores: a JSON array of [name, value, unit, context]. */
 typedef struct Batch {
   sqlite3_str *pJson;
@@ -135,7 +144,6 @@ static void add_counters(StewardCall *c, Batch *b) {
 /* Mean time since the last capture, and the totals as the context. */
 static void add_statement(Batch *b, const PerfStats *s) {
   double rCalls = s->rCalls - s->rCallsKept, rNs = s->rNs - s->rNsKept;
-  int n = (int)strlen(s->zText);
   sqlite3_str_appendf(
       b->pJson,
       "%s[\"statement_ms:%016llx\",%!.15g,\"ms\",{"
@@ -144,11 +152,7 @@ static void add_statement(Batch *b, const PerfStats *s) {
       b->n++ ? "," : "[", s->id, rNs / rCalls / 1e6, (i64)s->id, (i64)s->rCalls,
       s->rNs / 1e6, (i64)s->rRows, (i64)s->aStatus[PERF_FULLSCAN],
       (i64)s->rBusy, (i64)s->rErrors);
-  if (steward_utf8_ok((const unsigned char *)s->zText, n)) {
-    steward_json_string(b->pJson, s->zText, n);
-  } else {
-    sqlite3_str_appendall(b->pJson, "null");
-  }
+  steward_json_string_or_null(b->pJson, s->zText);
   sqlite3_str_appendall(b->pJson, "}]");
 }
 
@@ -188,7 +192,9 @@ static const StewardOption aCaptureOption[] = {
 ** of a transaction, sum up two of the hours that have closed, see perf_rollup.
 ** Call it once a minute or so.  A statement's metric is `statement_ms:` and its
 ** queryid in hexadecimal digits, its value the mean time since the last
-** capture, its context (JSON) the statement and its totals.
+** capture, its context (JSON) the statement and its totals.  A transaction of
+** yours that is rolled back takes the batch with it, and the next one begins
+** where that ended: totals tell what was in between.
 ** Set: maintenance
 ** Errors: NOT_INSTALLED; BUSY; READ_ONLY.
 ** Source: seed 001, cache hit ratio and I/O metrics.
@@ -226,10 +232,12 @@ static void perf_capture(sqlite3_context *ctx, int argc, sqlite3_value **argv) {
     nStored = batch.n;
   }
   if (bAlone) perf_history_roll(&c, 2);
-  if (c.rc == SQLITE_OK) perf_store_kept(aStats, nNew);
-  perf_store_copy_free(aStats, nStats);
   sqlite3_free(zJson);
-  if (steward_close(&c) == SQLITE_OK) sqlite3_result_int(ctx, nStored);
+  if (steward_close(&c) == SQLITE_OK) {
+    perf_store_kept(aStats, nNew);
+    sqlite3_result_int(ctx, nStored);
+  }
+  perf_store_copy_free(aStats, nStats);
 }
 
 static const StewardFunc aFunc[] = {

@@ -220,7 +220,7 @@ static void collect_statement(StewardCall *c, SeriesList *p,
   const double aValue[] = {s->rCalls,  s->rNs / 1e9,
                            s->rRows,   s->aStatus[PERF_FULLSCAN],
                            s->rBusy,   perf_stats_percentile(s, 0.95) / 1e9,
-                           s->rErrors, s->nSample};
+                           s->rErrors, (double)s->nSample};
   char zId[24];
   int i;
   sqlite3_snprintf(sizeof(zId), zId, "%016llx", s->id);
@@ -257,10 +257,7 @@ static void collect(StewardCall *c, SeriesList *p, i64 nStatements) {
   for (i = 0; i < ArraySize(aSource) && c->rc == SQLITE_OK; i++) {
     sqlite3_stmt *pRow;
     if (aSource[i].zSet && !steward_set_ready(c, aSource[i].zSet)) continue;
-    pRow = steward_take(c, aSource[i].id);
-    if (pRow && sqlite3_bind_parameter_count(pRow)) {
-      sqlite3_bind_int64(pRow, 1, steward_now(c->p));
-    }
+    pRow = perf_take_now(c, aSource[i].id);
     while (steward_next(c, pRow)) {
       Series *s;
       if (sqlite3_column_type(pRow, 3) == SQLITE_NULL) continue;
@@ -338,15 +335,6 @@ static void put_influx(sqlite3_str *p, const Series *s, const char *zPrefix,
   sqlite3_str_appendf(p, " value=%!.15g %lld000000\n", s->rValue, iNow);
 }
 
-static void put_string(sqlite3_str *p, const char *z) {
-  int n = (int)strlen(z);
-  if (steward_utf8_ok((const unsigned char *)z, n)) {
-    steward_json_string(p, z, n);
-  } else {
-    sqlite3_str_appendall(p, "null");
-  }
-}
-
 static void put_json(sqlite3_str *p, const Series *s, const char *zPrefix,
                      int bFirst) {
   int i, n = 0;
@@ -359,7 +347,7 @@ static void put_json(sqlite3_str *p, const Series *s, const char *zPrefix,
   for (i = 0; i < 2; i++) {
     if (s->azLabel[i][1] == NULL) continue;
     sqlite3_str_appendf(p, "%s\"%s\":", n++ ? "," : "", s->azLabel[i][0]);
-    put_string(p, s->azLabel[i][1]);
+    steward_json_string_or_null(p, s->azLabel[i][1]);
   }
   sqlite3_str_appendf(p, "},\"value\":%!.15g}", s->rValue);
 }

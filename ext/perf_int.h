@@ -65,17 +65,17 @@ typedef struct PerfSample {
 
 /* What is known about a statement. */
 typedef struct PerfStats {
-  u64 id, idPath;
-  char *zText; /* owned, malloc() */
-  const char *zPath;
-  int nSample;
+  u64 id;              /* fingerprint */
+  u64 key;             /* of the statement on its file: perf_store_key() */
+  char *zText, *zPath; /* owned */
+  i64 nSample;
   double rCalls, rNs, rNs2, rRows, rErrors, rBusy;
   i64 nMin, nMax;
   double aStatus[PERF_STATUS_COUNT];
   i64 nMemory;
   double rCallsKept, rNsKept; /* when perf_capture() stored it last */
   i64 iFirst, iLast;
-  uint32_t aBucket[PERF_BUCKETS];
+  u64 aBucket[PERF_BUCKETS];
 } PerfStats;
 
 typedef struct PerfEntry PerfEntry;
@@ -97,12 +97,17 @@ typedef struct PerfTotals {
   double rCalls, rNs, rBusy, rErrors;
 } PerfTotals;
 
-PerfEntry *perf_store_find(u64 id, const char *zPath, const char *zText,
-                           i64 nText);
-int perf_store_add(PerfEntry *e, u64 id, PerfSample *pSample);
-void perf_store_amend(PerfEntry *e, u64 id, PerfSample *pOld,
+/* Which statement on which file: fingerprint, and hash of the file's name. */
+static inline u64 perf_store_key(u64 id, u64 idPath) {
+  return id ^ idPath;
+}
+
+PerfEntry *perf_store_find(u64 id, u64 key, const char *zPath,
+                           const char *zText, i64 nText);
+int perf_store_add(PerfEntry *e, u64 key, PerfSample *pSample);
+void perf_store_amend(PerfEntry *e, u64 key, PerfSample *pOld,
                       const PerfSample *pNew);
-void perf_store_error(PerfEntry *e, u64 id, double rWeight);
+void perf_store_error(PerfEntry *e, u64 key, double rWeight);
 void perf_store_lost(void);
 void perf_store_slow(u64 id, const char *zPath, double rMs, i64 iAt,
                      const char *zSql);
@@ -117,6 +122,7 @@ void perf_store_kept(const PerfStats *aStats, int nStats);
 int perf_store_slow_copy(StewardCall *c, PerfSlow **paSlow /* OUT */);
 double perf_bucket_ns(int iBucket);
 double perf_stats_percentile(const PerfStats *s, double p);
+void perf_stats_histogram(sqlite3_str *pJson, const PerfStats *s);
 
 /*************************************************************************
 ** Interface to code in perf_trace.c
@@ -138,6 +144,7 @@ int perf_history_roll(StewardCall *c, i64 nMax);
 ** Interface to code in perf.c
 */
 int perf_counter_at(StewardCall *c, int i, StewardCounter *pOut /* OUT */);
+sqlite3_stmt *perf_take_now(StewardCall *c, enum StewardSqlId id);
 
 /*************************************************************************
 ** Interface to code in perf_page.c

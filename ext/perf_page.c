@@ -227,7 +227,9 @@ void perf_page_line(sqlite3_str *p, const double *a, int n, int nWidth,
 void perf_page_histogram(sqlite3_str *p, const PerfStats *s) {
   double aBin[PERF_BUCKETS / 8 + 1] = {0}, rMost = 0;
   int i, iFirst = -1, iLast = 0;
-  for (i = 0; i < PERF_BUCKETS; i++) aBin[(i + 7) / 8] += s->aBucket[i];
+  for (i = 0; i < PERF_BUCKETS; i++) {
+    aBin[(i + 7) / 8] += (double)s->aBucket[i];
+  }
   for (i = 0; i <= PERF_BUCKETS / 8; i++) {
     if (aBin[i] <= 0) continue;
     if (iFirst < 0) iFirst = i;
@@ -327,11 +329,8 @@ static void put_headings(sqlite3_str *p, sqlite3_stmt *pRow) {
 
 /* The rows of a statement, whose ?1 is the time, as a table; how many. */
 int perf_page_table(StewardCall *c, sqlite3_str *p, enum StewardSqlId id) {
-  sqlite3_stmt *pRow = steward_take(c, id);
+  sqlite3_stmt *pRow = perf_take_now(c, id);
   int i, nRow = 0;
-  if (pRow && sqlite3_bind_parameter_count(pRow)) {
-    sqlite3_bind_int64(pRow, 1, steward_now(c->p));
-  }
   while (steward_next(c, pRow)) {
     if (nRow++ == 0) put_headings(p, pRow);
     sqlite3_str_appendall(p, "<tr>");

@@ -45,10 +45,7 @@ static void put_items(StewardCall *c, sqlite3_str **apOut, int *anCount,
   const char *zSet = steward_sql[id].zSet;
   sqlite3_stmt *pRow;
   if (c->rc || (strcmp(zSet, "none") && !steward_set_ready(c, zSet))) return;
-  pRow = steward_take(c, id);
-  if (pRow && sqlite3_bind_parameter_count(pRow)) {
-    sqlite3_bind_int64(pRow, 1, steward_now(c->p));
-  }
+  pRow = perf_take_now(c, id);
   while (steward_next(c, pRow)) {
     int bBad = sqlite3_column_int(pRow, 0) > 1;
     const char *zWay = (const char *)sqlite3_column_text(pRow, 3);

@@ -10,11 +10,15 @@
 **   - each entry has a lock of its own, a flag that is spun on for the few
 **     nanoseconds of an addition.
 **   - entries are never freed, so a connection may keep a pointer; one that was
-**     evicted has another id, which perf_store_add() notices.
+**     evicted has another key, which perf_store_add() notices.
 **
 ** The table lives as long as the process, in memory of the C library: it
-** belongs to no connection.  It is bounded: 5,000 statements of at most
-** TEXT_MAX bytes.  A child of fork() begins with an empty one.
+** belongs to no connection.  It is bounded: 5,000 statements, each with its
+** text of at most TEXT_MAX bytes, the name of its file and 2.5 KB of counters.
+**
+** A child of fork() begins with an empty one.  Until it has emptied it, in
+** store_lock(), it takes no lock of an entry: a thread of the parent may hold
+** it that is not there.
 */
 #include <pthread.h>
 #include <stdatomic.h>
@@ -23,7 +27,7 @@
 
 #include "perf_int.h"
 
-enum { CHAINS = 4096, TEXT_MAX = 4096, PATHS = 64, LIMIT_DEFAULT = 5000 };
+enum { CHAINS = 4096, TEXT_MAX = 4096, LIMIT_DEFAULT = 5000 };
 
 struct PerfEntry {
   atomic_flag lock;
@@ -39,7 +43,6 @@ static struct {
   i64 nEvicted, iReset;
   PerfTotals gone; /* of statements that were evicted */
   atomic_llong nLost;
-  char *azPath[PATHS]; /* files that statements ran on */
   PerfSlow *aSlow;
   i64 nSlow;
   atomic_int bForked;
@@ -74,6 +77,11 @@ static void fork_child(void) {
   pthread_mutex_unlock(&store.lock);
 }
 
+/* Is what is here the parent's? */
+static int is_inherited(void) {
+  return atomic_load_explicit(&store.bForked, memory_order_acquire);
+}
+
 static void once_only(void) {
   static StewardFork guard = {STEWARD_FORK_LOCKS, fork_prepare, fork_parent,
                               fork_child, NULL};
@@ -84,6 +92,7 @@ static void once_only(void) {
 static void release_entry(PerfEntry *e) {
   entry_lock(e);
   free(e->s.zText);
+  free(e->s.zPath);
   memset(&e->s, 0, sizeof(e->s));
   entry_unlock(e);
   e->pNext = store.pFree;
@@ -92,7 +101,11 @@ static void release_entry(PerfEntry *e) {
 }
 
 static void release_all(int bUnlock) {
+  PerfEntry *pFree;
   int i;
+  for (pFree = store.pFree; pFree && bUnlock; pFree = pFree->pNext) {
+    entry_unlock(pFree);
+  }
   for (i = 0; i < CHAINS; i++) {
     while (store.aChain[i]) {
       PerfEntry *e = store.aChain[i];
@@ -110,7 +123,10 @@ static void release_all(int bUnlock) {
 static void store_lock(void) {
   pthread_once(&once, once_only);
   pthread_mutex_lock(&store.lock);
-  if (atomic_exchange(&store.bForked, 0)) release_all(1);
+  if (is_inherited()) {
+    release_all(1);
+    atomic_store(&store.bForked, 0);
+  }
 }
 
 static void store_unlock(void) {
@@ -132,7 +148,7 @@ static int by_calls(const void *a, const void *b) {
 }
 
 static void unchain(PerfEntry *e) {
-  PerfEntry **pp = &store.aChain[e->s.id % CHAINS];
+  PerfEntry **pp = &store.aChain[e->s.key % CHAINS];
   while (*pp && *pp != e) pp = &(*pp)->pNext;
   if (*pp) *pp = e->pNext;
 }
@@ -171,17 +187,6 @@ static void evict(void) {
   free(a);
 }
 
-/* The one copy of a file's name; those beyond PATHS share one. */
-static const char *path_copy(const char *zPath) {
-  int i;
-  for (i = 0; i < PATHS - 1 && store.azPath[i]; i++) {
-    if (strcmp(store.azPath[i], zPath) == 0) return store.azPath[i];
-  }
-  if (i == PATHS - 1) return "(other files)";
-  store.azPath[i] = strdup(zPath);
-  return store.azPath[i];
-}
-
 /* Cut at TEXT_MAX, between characters. */
 static char *text_copy(const char *z, i64 n) {
   char *zCopy;
@@ -196,20 +201,22 @@ static char *text_copy(const char *z, i64 n) {
   return zCopy;
 }
 
-static PerfEntry *make_entry(u64 id, const char *zPath, const char *zText,
-                             i64 nText) {
+static PerfEntry *make_entry(u64 id, u64 key, const char *zPath,
+                             const char *zText, i64 nText) {
   PerfEntry *e;
-  char *zCopy;
+  char *zCopy, *zPathCopy;
   if (store.nEntry >= store.nMax) evict();
   zCopy = text_copy(zText, nText);
+  zPathCopy = strdup(zPath);
   e = store.pFree;
   if (e) {
     store.pFree = e->pNext;
   } else {
     e = calloc(1, sizeof(*e));
   }
-  if (e == NULL || zCopy == NULL) {
+  if (e == NULL || zCopy == NULL || zPathCopy == NULL) {
     free(zCopy);
+    free(zPathCopy);
     if (e) {
       e->pNext = store.pFree;
       store.pFree = e;
@@ -218,24 +225,29 @@ static PerfEntry *make_entry(u64 id, const char *zPath, const char *zText,
   }
   entry_lock(e);
   e->s.id = id;
+  e->s.key = key;
   e->s.zText = zCopy;
-  e->s.zPath = zPath;
+  e->s.zPath = zPathCopy;
   entry_unlock(e);
-  e->pNext = store.aChain[id % CHAINS];
-  store.aChain[id % CHAINS] = e;
+  e->pNext = store.aChain[key % CHAINS];
+  store.aChain[key % CHAINS] = e;
   store.nEntry++;
   return e;
 }
 
+static PerfEntry *chained(u64 key) {
+  PerfEntry *e = store.aChain[key % CHAINS];
+  while (e && e->s.key != key) e = e->pNext;
+  return e;
+}
+
 /* The entry of a statement on a file, made if need be; NULL without memory. */
-PerfEntry *perf_store_find(u64 id, const char *zPath, const char *zText,
-                           i64 nText) {
+PerfEntry *perf_store_find(u64 id, u64 key, const char *zPath,
+                           const char *zText, i64 nText) {
   PerfEntry *e;
   store_lock();
-  zPath = path_copy(zPath);
-  e = zPath ? store.aChain[id % CHAINS] : NULL;
-  while (e && (e->s.id != id || e->s.zPath != zPath)) e = e->pNext;
-  if (e == NULL && zPath) e = make_entry(id, zPath, zText, nText);
+  e = chained(key);
+  if (e == NULL) e = make_entry(id, key, zPath, zText, nText);
   if (e == NULL) atomic_fetch_add(&store.nLost, 1);
   store_unlock();
   return e;
@@ -265,15 +277,27 @@ double perf_stats_percentile(const PerfStats *s, double p) {
   double rAll = 0, rSeen = 0;
   double r;
   int i;
-  for (i = 0; i < PERF_BUCKETS; i++) rAll += s->aBucket[i];
+  for (i = 0; i < PERF_BUCKETS; i++) rAll += (double)s->aBucket[i];
   for (i = 0; i < PERF_BUCKETS; i++) {
-    rSeen += s->aBucket[i];
+    rSeen += (double)s->aBucket[i];
     if (rSeen > 0 && rSeen >= p * rAll) break;
   }
   r = perf_bucket_ns(i);
   if (r < (double)s->nMin) r = (double)s->nMin;
   if (r > (double)s->nMax) r = (double)s->nMax;
   return r;
+}
+
+/* [[ms, calls], ...], ms the middle of a bucket. */
+void perf_stats_histogram(sqlite3_str *pJson, const PerfStats *s) {
+  int i, n = 0;
+  sqlite3_str_appendchar(pJson, 1, '[');
+  for (i = 0; i < PERF_BUCKETS; i++) {
+    if (s->aBucket[i] == 0) continue;
+    sqlite3_str_appendf(pJson, "%s[%.4g,%llu]", n++ ? "," : "",
+                        perf_bucket_ns(i) / 1e6, s->aBucket[i]);
+  }
+  sqlite3_str_appendchar(pJson, 1, ']');
 }
 
 /*************************************************************************
@@ -289,12 +313,13 @@ static void add_status(PerfStats *s, const PerfStatus *pStatus) {
 }
 
 /* 0 when the entry is another statement's by now. */
-int perf_store_add(PerfEntry *e, u64 id, PerfSample *pSample) {
+int perf_store_add(PerfEntry *e, u64 key, PerfSample *pSample) {
   PerfStats *s = &e->s;
   double rNs = (double)pSample->nNs, w = pSample->rWeight;
   int iBucket = bucket_of(pSample->nNs);
+  if (is_inherited()) return 0;
   entry_lock(e);
-  if (s->id != id || s->zText == NULL) {
+  if (s->key != key || s->zText == NULL) {
     entry_unlock(e);
     return 0;
   }
@@ -311,20 +336,21 @@ int perf_store_add(PerfEntry *e, u64 id, PerfSample *pSample) {
   if (pSample->nNs < s->nMin) s->nMin = pSample->nNs;
   if (pSample->nNs > s->nMax) s->nMax = pSample->nNs;
   if (pSample->iAt > s->iLast) s->iLast = pSample->iAt;
-  s->aBucket[iBucket] += (uint32_t)w;
+  s->aBucket[iBucket] += (u64)w;
   add_status(s, pSample->pStatus);
   entry_unlock(e);
   return 1;
 }
 
 /* The run that was added as *pOld went on: it is the one run *pNew. */
-void perf_store_amend(PerfEntry *e, u64 id, PerfSample *pOld,
+void perf_store_amend(PerfEntry *e, u64 key, PerfSample *pOld,
                       const PerfSample *pNew) {
   PerfStats *s = &e->s;
   double rOld = (double)pOld->nNs, rNew = (double)pNew->nNs;
   double w = pOld->rWeight;
+  if (is_inherited()) return;
   entry_lock(e);
-  if (s->id == id && s->zText) {
+  if (s->key == key && s->zText) {
     s->rNs += w * (rNew - rOld);
     s->rNs2 += w * (rNew * rNew - rOld * rOld);
     s->rRows += w * (double)(pNew->nRow - pOld->nRow);
@@ -332,16 +358,17 @@ void perf_store_amend(PerfEntry *e, u64 id, PerfSample *pOld,
     if (s->nMin == pOld->nNs) s->nMin = pOld->nMinWas;
     if (pNew->nNs < s->nMin) s->nMin = pNew->nNs;
     if (pNew->nNs > s->nMax) s->nMax = pNew->nNs;
-    s->aBucket[bucket_of(pOld->nNs)] -= (uint32_t)w;
-    s->aBucket[bucket_of(pNew->nNs)] += (uint32_t)w;
+    s->aBucket[bucket_of(pOld->nNs)] -= (u64)w;
+    s->aBucket[bucket_of(pNew->nNs)] += (u64)w;
     add_status(s, pNew->pStatus);
   }
   entry_unlock(e);
 }
 
-void perf_store_error(PerfEntry *e, u64 id, double rWeight) {
+void perf_store_error(PerfEntry *e, u64 key, double rWeight) {
+  if (is_inherited()) return;
   entry_lock(e);
-  if (e->s.id == id) e->s.rErrors += rWeight;
+  if (e->s.key == key && e->s.zText) e->s.rErrors += rWeight;
   entry_unlock(e);
 }
 
@@ -414,14 +441,17 @@ void perf_store_totals(PerfTotals *pTotals /* OUT */) {
   store_unlock();
 }
 
-/* Its text is the entry's as long as the table is locked. */
+/* Its texts are the entry's as long as the table is locked. */
 static int copy_entry(StewardCall *c, PerfEntry *e, PerfStats *pOut) {
   entry_lock(e);
   *pOut = e->s;
   entry_unlock(e);
   if (pOut->nSample == 0) return 0;
   pOut->zText = sqlite3_mprintf("%s", pOut->zText);
-  if (pOut->zText) return 1;
+  pOut->zPath = sqlite3_mprintf("%s", pOut->zPath);
+  if (pOut->zText && pOut->zPath) return 1;
+  sqlite3_free(pOut->zText);
+  sqlite3_free(pOut->zPath);
   steward_fail_nomem(c);
   return 0;
 }
@@ -461,7 +491,10 @@ int perf_store_copy(StewardCall *c, PerfStats **paStats /* OUT */,
 }
 
 void perf_store_copy_free(PerfStats *aStats, int nStats) {
-  while (aStats && nStats > 0) sqlite3_free(aStats[--nStats].zText);
+  while (aStats && nStats > 0) {
+    sqlite3_free(aStats[--nStats].zText);
+    sqlite3_free(aStats[nStats].zPath);
+  }
   sqlite3_free(aStats);
 }
 
@@ -470,10 +503,7 @@ void perf_store_kept(const PerfStats *aStats, int nStats) {
   int i;
   store_lock();
   for (i = 0; i < nStats; i++) {
-    PerfEntry *e = store.aChain[aStats[i].id % CHAINS];
-    while (e && (e->s.id != aStats[i].id || e->s.zPath != aStats[i].zPath)) {
-      e = e->pNext;
-    }
+    PerfEntry *e = chained(aStats[i].key);
     if (e == NULL) continue;
     entry_lock(e);
     e->s.rCallsKept = aStats[i].rCalls;

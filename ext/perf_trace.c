@@ -79,6 +79,7 @@ typedef struct Capture {
   int eMode;
   Steward *p;
   char *zPath;    /* owned */
+  u64 idPath;     /* its hash */
   int nEvery;     /* N, 0: adaptive */
   i64 iThreshold; /* ns */
   int bBound;
@@ -94,7 +95,7 @@ typedef struct Capture {
   unsigned nEvent; /* slow events: with nQuiet, the proof of life */
   struct {         /* the statement that ended last */
     PerfEntry *e;
-    u64 id;
+    u64 key;
     double rWeight;
   } last;
   Run *pRows;       /* full: the last one whose rows are counted, or NULL */
@@ -193,6 +194,10 @@ static void read_status(sqlite3_stmt *pStmt, i64 *aStatus) {
   }
 }
 
+static u64 key_of(const Capture *p, const Run *r) {
+  return perf_store_key(r->id, p->idPath);
+}
+
 /* Look the statement up in the process's table. */
 static void identify(Capture *p, Run *r, const char *zSql) {
   perf_text_normalize(&p->text, zSql, (i64)strlen(zSql));
@@ -201,7 +206,7 @@ static void identify(Capture *p, Run *r, const char *zSql) {
     perf_store_lost();
   } else {
     r->id = perf_text_hash(p->text.z, p->text.n);
-    r->e = perf_store_find(r->id, p->zPath, p->text.z, p->text.n);
+    r->e = perf_store_find(r->id, key_of(p, r), p->zPath, p->text.z, p->text.n);
   }
   if (p->text.nAlloc > 65536 || p->text.bNomem) {
     sqlite3_free(p->text.z);
@@ -211,13 +216,13 @@ static void identify(Capture *p, Run *r, const char *zSql) {
 
 /* Count a run: its text is zSql, in case that its entry is another's now. */
 static void count(Capture *p, Run *r, PerfSample *pSample, const char *zSql) {
-  if (r->e && perf_store_add(r->e, r->id, pSample)) return;
+  if (r->e && perf_store_add(r->e, key_of(p, r), pSample)) return;
   if (zSql == NULL) {
     perf_store_lost();
     return;
   }
   identify(p, r, zSql);
-  if (r->e) perf_store_add(r->e, r->id, pSample);
+  if (r->e) perf_store_add(r->e, key_of(p, r), pSample);
 }
 
 /* It is not looked after any longer, and still runs: so far it took this. */
@@ -343,7 +348,7 @@ static int end(Capture *p, sqlite3_stmt *pStmt) {
     p->rMean += ((double)sample.nNs - p->rMean) / 8;
   }
   if (p->bCounted && r->e) {
-    perf_store_amend(r->e, r->id, &p->ended, &sample);
+    perf_store_amend(r->e, key_of(p, r), &p->ended, &sample);
   } else {
     count(p, r, &sample, sqlite3_sql(pStmt));
     if (p->eMode == MODE_SLOW && r->e && p->text.z) note_slow(p, r, &sample);
@@ -352,7 +357,7 @@ static int end(Capture *p, sqlite3_stmt *pStmt) {
   p->ended.pStatus = NULL;
   p->bCounted = 1;
   p->last.e = r->e;
-  p->last.id = r->id;
+  p->last.key = key_of(p, r);
   p->last.rWeight = r->rWeight;
   return !bAgain;
 }
@@ -372,7 +377,7 @@ static void look_back(Capture *p) {
   case SQLITE_READONLY:
   case SQLITE_TOOBIG:
   case SQLITE_MISMATCH:
-    perf_store_error(p->last.e, p->last.id, p->last.rWeight);
+    perf_store_error(p->last.e, p->last.key, p->last.rWeight);
     break;
   default: break;
   }
@@ -486,6 +491,7 @@ static Capture *capture_of(StewardCall *c) {
     steward_fail_nomem(c);
     return NULL;
   }
+  p->idPath = perf_text_hash(p->zPath, (i64)strlen(p->zPath));
   c->p->pCapture = p;
   c->p->xCaptureFree = capture_free;
   return p;
@@ -635,30 +641,21 @@ static void perf_reset(sqlite3_context *ctx, int argc, sqlite3_value **argv) {
 
 /* One statement of a snapshot. */
 static void snapshot_one(sqlite3_str *pJson, const PerfStats *s) {
-  int i, nBucket = 0;
   sqlite3_str_appendf(
       pJson,
       "{\"queryid\":\"%lld\",\"calls\":%lld,\"total_exec_time\":%!.15g,"
       "\"rows\":%lld,\"errors\":%lld,\"busy\":%lld,\"vm_steps\":%lld,"
-      "\"first_seen_at\":%lld,\"last_seen_at\":%lld,\"samples\":%d,",
+      "\"first_seen_at\":%lld,\"last_seen_at\":%lld,\"samples\":%lld,",
       (i64)s->id, (i64)s->rCalls, s->rNs / 1e6, (i64)s->rRows, (i64)s->rErrors,
       (i64)s->rBusy, (i64)s->aStatus[PERF_VM_STEP], s->iFirst, s->iLast,
       s->nSample);
   sqlite3_str_appendall(pJson, "\"db_path\":");
-  steward_json_string(pJson, s->zPath, (int)strlen(s->zPath));
+  steward_json_string_or_null(pJson, s->zPath);
   sqlite3_str_appendall(pJson, ",\"query\":");
-  if (steward_utf8_ok((const unsigned char *)s->zText, (int)strlen(s->zText))) {
-    steward_json_string(pJson, s->zText, (int)strlen(s->zText));
-  } else {
-    sqlite3_str_appendall(pJson, "null");
-  }
-  sqlite3_str_appendall(pJson, ",\"histogram_ms\":[");
-  for (i = 0; i < PERF_BUCKETS; i++) {
-    if (s->aBucket[i] == 0) continue;
-    sqlite3_str_appendf(pJson, "%s[%.6g,%u]", nBucket++ ? "," : "",
-                        perf_bucket_ns(i) / 1e6, s->aBucket[i]);
-  }
-  sqlite3_str_appendall(pJson, "]}");
+  steward_json_string_or_null(pJson, s->zText);
+  sqlite3_str_appendall(pJson, ",\"histogram_ms\":");
+  perf_stats_histogram(pJson, s);
+  sqlite3_str_appendall(pJson, "}");
 }
 
 /* perf_snapshot() -> TEXT, JSON     directonly

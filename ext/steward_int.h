@@ -523,6 +523,7 @@ void steward_buffer_json(StewardCall *c, StewardBuffer *p, sqlite3_value *v);
 void steward_buffer_result(sqlite3_context *ctx, StewardBuffer *p);
 void steward_buffer_free(StewardBuffer *p);
 void steward_json_string(sqlite3_str *pOut, const char *z, int n);
+void steward_json_string_or_null(sqlite3_str *pOut, const char *z);
 void steward_json_value(StewardCall *c, sqlite3_str *pOut, sqlite3_value *v);
 int steward_json_blob(StewardCall *c, const char *z, int n,
                       unsigned char **ppBlob /* OUT */, int *pnBlob /* OUT */);
@@ -669,6 +670,9 @@ int steward_require_column(StewardCall *c, const StewardTableInfo *pInfo,
 char *steward_key_list(StewardCall *c, const StewardTableInfo *pInfo,
                        const char *zPrefix);
 char *steward_unquote(StewardCall *c, const char *z);
+int steward_explain(StewardCall *c, const char *zSql,
+                    sqlite3_stmt **ppPlan /* OUT */,
+                    const char **pzTail /* OUT */);
 
 /*************************************************************************
 ** Interface to code in capture.c: triggers that tell of changes of rows

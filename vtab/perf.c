@@ -7,26 +7,16 @@
 
 #include "../ext/perf_int.h"
 
-/* [[ms, calls], ...]; caller frees. */
-static char *histogram_json(StewardCall *c, const PerfStats *s) {
-  sqlite3_str *pJson = sqlite3_str_new(c->db);
-  int i, n = 0;
-  for (i = 0; i < PERF_BUCKETS; i++) {
-    if (s->aBucket[i] == 0) continue;
-    sqlite3_str_appendf(pJson, "%s[%.4g,%u]", n++ ? "," : "[",
-                        perf_bucket_ns(i) / 1e6, s->aBucket[i]);
-  }
-  sqlite3_str_appendall(pJson, n ? "]" : "[]");
-  return steward_str_finish(c, pJson);
-}
-
 static void statement_row(StewardCall *c, StewardRows *r, const PerfStats *s) {
   double rMean = s->rNs / s->rCalls;
   double rVariance = s->rNs2 / s->rCalls - rMean * rMean;
-  char *zHistogram = histogram_json(c, s);
+  sqlite3_str *pJson = sqlite3_str_new(c->db);
+  char *zHistogram;
+  perf_stats_histogram(pJson, s);
+  zHistogram = steward_str_finish(c, pJson);
   steward_row(c, r,
               "lttldddddddd"
-              "lllllllllllidt",
+              "lllllllllllldt",
               (i64)s->id, s->zText, s->zPath, (i64)s->rCalls, s->rNs / 1e6,
               (double)s->nMin / 1e6, (double)s->nMax / 1e6, rMean / 1e6,
               rVariance > 0 ? sqrt(rVariance) / 1e6 : 0.0,
@@ -37,7 +27,7 @@ static void statement_row(StewardCall *c, StewardRows *r, const PerfStats *s) {
               (i64)s->aStatus[PERF_AUTOINDEX], (i64)s->aStatus[PERF_VM_STEP],
               (i64)s->aStatus[PERF_REPREPARE], s->nMemory, (i64)s->rErrors,
               (i64)s->rBusy, s->iFirst, s->iLast, s->nSample,
-              s->rCalls / s->nSample, zHistogram);
+              s->rCalls / (double)s->nSample, zHistogram);
   sqlite3_free(zHistogram);
 }
 
@@ -127,14 +117,8 @@ static void plan_rows(StewardCall *c, StewardRows *r, int nArg,
   const char *zSql = steward_arg_text(c, apArg[0], "sql", 1000000000);
   const char *zTail = NULL;
   sqlite3_stmt *pStmt = NULL;
-  char *zExplain =
-      zSql ? steward_mprintf(c, "EXPLAIN QUERY PLAN %s", zSql) : NULL;
-  int rc;
-  if (c->rc == SQLITE_OK) {
-    rc = sqlite3_prepare_v2(c->db, zExplain, -1, &pStmt, &zTail);
-    if (rc == SQLITE_NOMEM) steward_fail_nomem(c);
-    if (rc) steward_fail_rc(c, rc, "%.200s", sqlite3_errmsg(c->db));
-  }
+  int rc = steward_explain(c, zSql, &pStmt, &zTail);
+  if (rc) steward_fail_rc(c, rc, "%.200s", sqlite3_errmsg(c->db));
   if (c->rc == SQLITE_OK &&
       (sqlite3_stmt_isexplain(pStmt) != 2 || has_statement(c, zTail))) {
     steward_fail_argument(c, apArg[0], "sql", "one statement");
@@ -150,7 +134,6 @@ static void plan_rows(StewardCall *c, StewardRows *r, int nArg,
         strstr(z, "TEMP B-TREE") != NULL, strstr(z, "AUTOMATIC") != NULL);
   }
   sqlite3_finalize(pStmt);
-  sqlite3_free(zExplain);
 }
 
 /* The end of the last closed bucket, at most iTo; iFrom when there is none. */

@@ -197,3 +197,28 @@ char *steward_unquote(StewardCall *c, const char *z) {
   }
   return steward_str_finish(c, p);
 }
+
+/* Prepare EXPLAIN QUERY PLAN of the first statement of a text; the caller
+** finalizes it.  pzTail, if it is not NULL: what of the text is behind that
+** statement.  Returns SQLite's code, of which only want of memory fails the
+** call. */
+int steward_explain(StewardCall *c, const char *zSql,
+                    sqlite3_stmt **ppPlan /* OUT */,
+                    const char **pzTail /* OUT */) {
+  static const char zExplain[] = "EXPLAIN QUERY PLAN ";
+  const char *zTail = NULL;
+  char *z;
+  int rc = c->rc;
+  *ppPlan = NULL;
+  if (pzTail) *pzTail = "";
+  if (rc) return rc;
+  z = steward_mprintf(c, "%s%s", zExplain, zSql);
+  if (z == NULL) return SQLITE_NOMEM;
+  rc = sqlite3_prepare_v2(c->db, z, -1, ppPlan, &zTail);
+  if (rc == SQLITE_NOMEM) steward_fail_nomem(c);
+  if (rc == SQLITE_OK && pzTail) {
+    *pzTail = zSql + (zTail - z) - (sizeof(zExplain) - 1);
+  }
+  sqlite3_free(z);
+  return rc;
+}

@@ -81,6 +81,16 @@ static size_t escape(unsigned char ch, char *zOut /* OUT, 6 bytes */) {
   return 6;
 }
 
+/* Append a text as a JSON string, or null when it is no UTF-8. */
+void steward_json_string_or_null(sqlite3_str *pOut, const char *z) {
+  int n = (int)strlen(z);
+  if (steward_utf8_ok((const unsigned char *)z, n)) {
+    steward_json_string(pOut, z, n);
+  } else {
+    sqlite3_str_appendall(pOut, "null");
+  }
+}
+
 /* Append z[0..n), well-formed UTF-8, as a JSON string. */
 static void add_string(StewardCall *c, StewardBuffer *p, const char *z,
                        size_t n) {
