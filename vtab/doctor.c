@@ -80,8 +80,8 @@ static const Kind aKind[] = {
      "something takes longer than it did: perf_regressions lists what",
      "what is now counts as normal: look for the reason first", ARG_CHECK},
     {"warning", "metrics", SQL_doctor_metrics, "maintenance",
-     "perf_rollup() and perf_summary leave them out, and the retention of "
-     "metrics stops at one whose time cannot be read",
+     "perf_rollup() and perf_summary leave them out, and retention takes those "
+     "whose time cannot be read before the others",
      "what is no time or no number goes, other times get the form that "
      "datetime() gives; every metric is read once",
      ARG_NONE},
