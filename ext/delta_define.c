@@ -20,11 +20,21 @@ static void touch_schema(StewardCall *c) {
   steward_exec(c, "DROP VIEW main.steward_delta_touch");
 }
 
+/* There must be a table of this name. */
+static void check_owner(StewardCall *c, const char *zOwnerTable) {
+  StewardTableInfo info;
+  if (c->rc) return;
+  steward_table_info(c, zOwnerTable, &info);
+  steward_table_info_free(&info);
+}
+
 /* delta_define(table TEXT, options JSON) -> INTEGER, always 1    directonly
 ** Say which columns of a table are what, where they are not named as those of
 ** http: key, parent, flag (without one a row with a parent is a delta), scope,
 ** time and created (unit 's' or 'ms'), overlays (an object: column and overlay
-** column); and of a table of children owner, order, prev, next.  What is left
+** column); and of a table of children owner, order, prev, next, and owner_table
+** where owner is no foreign key: with owner and owner_table alone any table can
+** be declared, so that delta_cascade_delete takes its rows along.  What is left
 ** out is found by the convention.  Again: changes it.
 ** Set: streaming
 ** Errors: "NOT_FOUND: delta_define: no column 'x' in table 't': it has ...";
@@ -46,12 +56,13 @@ static void delta_define(sqlite3_context *ctx, int argc, sqlite3_value **argv) {
   steward_options(&c, argv[1], delta_name_options, delta_name_option_count,
                   &names);
   if (c.rc == SQLITE_OK) f = delta_form_new(&c, zTable, &names);
-  if (f) {
+  if (names.zOwnerTable) check_owner(&c, names.zOwnerTable);
+  if (f && c.rc == SQLITE_OK) {
     steward_run(&c, SQL_delta_define, "tvl", f->base.zTable, argv[1],
                 steward_now(c.p));
-    delta_form_free(&f->base);
     touch_schema(&c);
   }
+  if (f) delta_form_free(&f->base);
   steward_options_free(delta_name_options, delta_name_option_count, &names);
   if (steward_close(&c) == SQLITE_OK) sqlite3_result_int(ctx, 1);
 }
@@ -85,7 +96,7 @@ static void delta_undefine(sqlite3_context *ctx, int argc,
 
 static const StewardFunc aFunc[] = {
     {"delta_define", 2, 2, STEWARD_DIRECTONLY, delta_define, delta_name_options,
-     12},
+     13},
     {"delta_undefine", 1, 1, STEWARD_DIRECTONLY, delta_undefine, NULL, 0},
 };
 

@@ -41,7 +41,9 @@ const StewardOption delta_name_options[] = {
     NAME("created", zCreated, "the column with the time of the row's making"),
     NAME("owner", zOwner,
          "in a table of children, the column with the key of "
-         "the row they belong to; a foreign key"),
+         "the row they belong to; a foreign key, or with owner_table"),
+    NAME("owner_table", zOwnerTable,
+         "the table of that row, where no foreign key says so"),
     NAME("order", zOrder, "a child's place among its kind"),
     NAME("prev", zPrev, "the child before it"),
     NAME("next", zNext, "the child behind it"),
@@ -174,11 +176,28 @@ static void settle(StewardCall *c, Making *m, char **pzName,
   *pzName = i < 0 ? NULL : steward_mprintf(c, "%s", m->info.aCol[i].zName);
 }
 
+/* The owner's table as it was declared, if it is there. */
+static void declared_owner(StewardCall *c, DeltaForm *f) {
+  if (f->names.zOwner == NULL) {
+    steward_fail(
+        c, STEWARD_INVALID_ARGUMENT,
+        "option owner_table of table '%s' needs owner, the column with "
+        "the key of a row of '%s'",
+        f->base.zTable, f->names.zOwnerTable);
+  } else if (delta_is_table(c, f->names.zOwnerTable)) {
+    f->zOwnerTable = steward_mprintf(c, "%s", f->names.zOwnerTable);
+  }
+}
+
 /* The owner's table, by the foreign key. */
 static void find_owner(StewardCall *c, Making *m) {
   DeltaForm *f = m->f;
   sqlite3_stmt *pStmt;
   if (c->rc) return;
+  if (f->names.zOwnerTable) {
+    declared_owner(c, f);
+    return;
+  }
   pStmt =
       steward_query(c, SQL_delta_owner, "tt", f->base.zTable, f->names.zOwner);
   if (steward_next(c, pStmt)) {
@@ -191,7 +210,8 @@ static void find_owner(StewardCall *c, Making *m) {
   if (c->rc == SQLITE_OK && f->names.zOwner && f->zOwnerTable == NULL) {
     steward_fail(c, STEWARD_INVALID_ARGUMENT,
                  "the owner '%s' of table '%s' is no foreign key of one "
-                 "column: name one that refers to a table of overlays",
+                 "column: name one that refers to a table of overlays, or add "
+                 "owner_table",
                  f->names.zOwner, f->base.zTable);
   }
 }
@@ -583,10 +603,12 @@ static DeltaForm *form_new(StewardCall *c, const char *zTable,
   return m.f;
 }
 
-/* Read the schema of zTable; NULL when the call has failed. */
+/* Read the schema of zTable, with these names; NULL when the call has failed.
+** Names of an owner alone say of any table whose children its rows are. */
 DeltaForm *delta_form_new(StewardCall *c, const char *zTable,
                           const DeltaNames *pNames) {
-  return form_new(c, zTable, pNames, 0);
+  int bOwned = pNames->zOwnerTable && !pNames->zParent && !pNames->zOverlay;
+  return form_new(c, zTable, pNames, bOwned);
 }
 
 /* Where rows come from: the table, or what it was at ?2 by its history: of each

@@ -64,8 +64,9 @@ typedef struct DeltaNames {
   char *zTime;
   char *zCreated;
   char *zOwner; /* a child's: the row of another table that it belongs to */
-  char *zOrder; /* a child's place, ... */
-  char *zPrev;  /* ... or the list of children */
+  char *zOwnerTable; /* that table, where no foreign key says so */
+  char *zOrder;      /* a child's place, ... */
+  char *zPrev;       /* ... or the list of children */
   char *zNext;
   char *zOverlay; /* JSON, column: overlay column; NULL: by delta_x */
   i64 eUnit;      /* of zTime and zCreated */
@@ -88,7 +89,7 @@ typedef struct DeltaForm {
   StewardBuffer text; /* of the row that is resolved */
   size_t nResult;     /* how long the last result was */
   DeltaNames names;
-  char *zOwnerTable; /* what zOwner refers to */
+  char *zOwnerTable; /* what zOwner refers to, if that is there */
   char *zFlagSql;    /* the flag as an expression */
   char *zList;       /* the select list */
   char *zPlainList;  /* the same, of a row's own plain columns */
@@ -115,7 +116,7 @@ extern const int delta_name_option_count;
 
 void delta_form_free(StewardForm *pForm);
 DeltaForm *delta_form_new(StewardCall *c, const char *zTable,
-                          const DeltaNames *pNames /* NULL: those in force */);
+                          const DeltaNames *pNames);
 DeltaForm *delta_form_open(StewardCall *c, const char *zTable);
 DeltaForm *delta_form_loose(StewardCall *c, const char *zTable);
 void delta_form_close(StewardCall *c, DeltaForm *f);

@@ -55,6 +55,22 @@ SELECT i.name
 -- set: streaming
 SELECT options FROM main.steward_delta_tables WHERE table_name = ?1;
 
+-- name: delta_named
+-- Does delta_define say anything of table ?1?
+-- set: streaming
+SELECT 1 FROM main.steward_delta_tables
+ WHERE table_name = ?1 COLLATE NOCASE
+    OR options ->> '$.owner_table' = ?1 COLLATE NOCASE LIMIT 1;
+
+-- name: delta_children_of
+-- The tables that delta_define declared to hold children of the rows of ?1.
+-- set: streaming
+SELECT table_name FROM main.steward_delta_tables
+ WHERE options ->> '$.owner_table' = ?1 COLLATE NOCASE
+   AND EXISTS (SELECT 1 FROM main.sqlite_schema AS s
+                WHERE s.type = 'table' AND s.name = table_name)
+ ORDER BY table_name;
+
 -- name: delta_history_from
 -- From when on (Unix ms) history knows table ?1 with the columns ?2.
 -- set: streaming

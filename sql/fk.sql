@@ -16,3 +16,7 @@ SELECT m.name, f.id, f."from",
   FROM main.sqlite_schema AS m, pragma_foreign_key_list(m.name, 'main') AS f
  WHERE m.type = 'table' AND f."table" = ?1 COLLATE NOCASE
  ORDER BY m.name, f.id DESC, f.seq;
+
+-- name: fk_default
+-- The default of column ?2 of table ?1, as SQL; NULL when it has none.
+SELECT dflt_value FROM pragma_table_xinfo(?1, 'main') WHERE name = ?2;
