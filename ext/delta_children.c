@@ -27,12 +27,14 @@ typedef struct DeltaAlias {
   DeltaChild *pChild;
 } DeltaAlias;
 
-/* Columns behind ROW_VALUE: nColumn plain ones, then nColumn overlays. */
+/* Columns behind ROW_VALUE: nColumn plain ones, then nColumn overlays, then
+** the parent as its own row spells it, where that may differ. */
 static sqlite3_stmt *prepare_list(StewardCall *c, DeltaChildren *k,
-                                  const DeltaView *v) {
+                                  const DeltaView *v, const DeltaForm *pOwner) {
   DeltaForm *f = k->f;
   sqlite3_str *pSql = sqlite3_str_new(c->db);
   char *zFrom = delta_source_sql(c, f, v->bHistory);
+  char *zCollate = delta_collate(c, pOwner, f->base.zTable, f->names.zOwner);
   int i;
   sqlite3_str_appendf(pSql, "SELECT %s", f->zPlainList);
   for (i = 0; i < f->nColumn; i++) {
@@ -42,11 +44,21 @@ static sqlite3_stmt *prepare_list(StewardCall *c, DeltaChildren *k,
       sqlite3_str_appendall(pSql, ", NULL");
     }
   }
-  sqlite3_str_appendf(pSql, " FROM %s WHERE \"%w\" = ?1 ORDER BY ", zFrom,
-                      f->names.zOwner);
+  if (f->zCollate && f->zCollate[0]) {
+    sqlite3_str_appendf(pSql,
+                        ", coalesce((SELECT p.\"%w\" FROM main.\"%w\" AS p"
+                        " WHERE p.\"%w\" = steward_c.\"%w\"),"
+                        " steward_c.\"%w\")",
+                        f->names.zKey, f->base.zTable, f->names.zKey,
+                        f->names.zParent, f->names.zParent);
+  }
+  sqlite3_str_appendf(pSql,
+                      " FROM %s AS steward_c WHERE \"%w\" = ?1%s ORDER BY ",
+                      zFrom, f->names.zOwner, zCollate);
   if (f->names.zOrder) sqlite3_str_appendf(pSql, "\"%w\", ", f->names.zOrder);
   sqlite3_str_appendf(pSql, "\"%w\"", f->names.zKey);
   sqlite3_free(zFrom);
+  sqlite3_free(zCollate);
   return steward_prepare_text(c, steward_str_finish(c, pSql));
 }
 
@@ -173,7 +185,8 @@ enum { PASS_ADD, PASS_FIND, PASS_APPLY };
 /* One row of a pass; 1 when an override found the child that it changes. */
 static int pass_row(StewardCall *c, DeltaChildren *k, const DeltaView *v,
                     sqlite3_stmt *pRow, int iLevel, int ePass, int *pnLeft) {
-  sqlite3_value *pParent = sqlite3_column_value(pRow, ROW_PARENT);
+  int iParent = k->f->zCollate[0] ? ROW_VALUE + 2 * k->f->nColumn : ROW_PARENT;
+  sqlite3_value *pParent = sqlite3_column_value(pRow, iParent);
   sqlite3_value *pKey = sqlite3_column_value(pRow, ROW_KEY);
   int bNew = iLevel == 0 || sqlite3_value_type(pParent) == SQLITE_NULL;
   DeltaChild *pChild;
@@ -442,7 +455,7 @@ void delta_children_read(StewardCall *c, DeltaChildren *k, DeltaForm *pOwner,
   pRow = c->rc ? NULL : delta_seek(c, pOwner, &owner, DELTA_LEAF, pId);
   if (pRow && delta_resolve_row(c, pOwner, &owner, pRow)) {
     if (v->ePolicy != POLICY_FOLD) delta_path(c, pOwner, &owner, pRow, &path);
-    pList = prepare_list(c, k, &child);
+    pList = prepare_list(c, k, &child, pOwner);
   }
   if (pList && v->ePolicy == POLICY_FOLD) {
     read_fold(c, k, &child, pList, &path);

@@ -143,7 +143,7 @@ void delta_fail_scope(StewardCall *c, const DeltaForm *f, sqlite3_value *pKey,
 static void fail_depth(StewardCall *c, const Path *p) {
   i64 nMax = steward_setting_int(c, "delta_max_depth");
   char *zRow = show_row(c, p, 0);
-  char *zUpper = nMax < p->nRow ? show_row(c, p, (int)nMax) : NULL;
+  char *zUpper = show_row(c, p, nMax < p->nRow ? (int)nMax : p->nRow - 1);
   steward_fail(c, STEWARD_LIMIT_EXCEEDED,
                "the chain from row %s of table '%s' up is longer than %lld "
                "deltas, row %s is the next: shorten it, or raise setting "

@@ -102,6 +102,7 @@ void delta_form_free(StewardForm *pForm) {
   for (i = 0; i < f->nAll; i++) sqlite3_free(f->azMember[i]);
   sqlite3_free(f->azMember);
   sqlite3_free(f->zKids);
+  sqlite3_free(f->zCollate);
   sqlite3_free(f->zRowid);
   sqlite3_free(f->base.zTable);
   sqlite3_free(f);
@@ -482,17 +483,42 @@ static void find_stream(StewardCall *c, DeltaForm *f) {
   }
 }
 
-/* An index for the rows below one: named, as statistics could otherwise make
-** SQLite read the whole table. */
+static const char *collation_of(StewardCall *c, const char *zTable,
+                                const char *zColumn) {
+  const char *z = NULL;
+  sqlite3_table_column_metadata(c->db, "main", zTable, zColumn, NULL, &z, NULL,
+                                NULL, NULL);
+  return z ? z : "BINARY";
+}
+
+/* What a comparison of column zColumn with a key of the form needs behind it to
+** be by the key's collation, as that of a foreign key is: COLLATE, or "".
+** Caller frees. */
+char *delta_collate(StewardCall *c, const DeltaForm *f, const char *zTable,
+                    const char *zColumn) {
+  const char *zKey, *zOwn;
+  if (c->rc) return NULL;
+  zKey = collation_of(c, f->base.zTable, f->names.zKey);
+  zOwn = collation_of(c, zTable, zColumn);
+  return sqlite3_stricmp(zKey, zOwn)
+             ? steward_mprintf(c, " COLLATE \"%w\"", zKey)
+             : steward_mprintf(c, "");
+}
+
+/* An index for the rows below one, by the collation of the key: named, as
+** statistics could otherwise make SQLite read the whole table. */
 static void find_kids_index(StewardCall *c, DeltaForm *f) {
   char *zIndex;
   if (c->rc) return;
   if (f->names.zParent == NULL) {
     f->zKids = steward_mprintf(c, "");
+    f->zCollate = steward_mprintf(c, "");
     return;
   }
-  zIndex = steward_text(c, SQL_delta_parent_index, "tt", f->base.zTable,
-                        f->names.zParent);
+  f->zCollate = delta_collate(c, f, f->base.zTable, f->names.zParent);
+  zIndex = steward_text(c, SQL_delta_parent_index, "ttt", f->base.zTable,
+                        f->names.zParent,
+                        collation_of(c, f->base.zTable, f->names.zKey));
   f->zKids = zIndex ? steward_mprintf(c, " INDEXED BY \"%w\"", zIndex)
                     : steward_mprintf(c, "");
   sqlite3_free(zIndex);
@@ -635,6 +661,7 @@ static char *statement_sql(StewardCall *c, DeltaForm *f, int bHistory,
                            int eStmt, int bFed) {
   const char *zColumn = eStmt == DELTA_KIDS ? f->names.zParent : f->names.zKey;
   const char *zKids = eStmt == DELTA_KIDS && !bHistory ? f->zKids : "";
+  const char *zCollate = eStmt == DELTA_KIDS ? f->zCollate : "";
   const char *zList = eStmt == DELTA_RAW    ? f->zPlainList
                       : eStmt == DELTA_KIDS ? f->zDeltaList
                       : eStmt == DELTA_ALL  ? f->zColumns
@@ -644,11 +671,11 @@ static char *statement_sql(StewardCall *c, DeltaForm *f, int bHistory,
     zSql = steward_mprintf(c,
                            "SELECT %s FROM main.steward_feed(?1) AS steward_w"
                            " CROSS JOIN %s%s WHERE \"%w\" ="
-                           " +steward_w.steward_key",
-                           zList, zFrom, zKids, zColumn);
+                           " +steward_w.steward_key%s",
+                           zList, zFrom, zKids, zColumn, zCollate);
   } else if (zFrom) {
-    zSql = steward_mprintf(c, "SELECT %s FROM %s%s WHERE \"%w\" = ?1", zList,
-                           zFrom, zKids, zColumn);
+    zSql = steward_mprintf(c, "SELECT %s FROM %s%s WHERE \"%w\" = ?1%s", zList,
+                           zFrom, zKids, zColumn, zCollate);
   }
   sqlite3_free(zFrom);
   return zSql;

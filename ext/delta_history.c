@@ -63,8 +63,9 @@ static char *changed_sql(StewardCall *c, const StewardTableInfo *pInfo) {
   sqlite3_str *p = sqlite3_str_new(c->db);
   int i;
   for (i = 0; i < pInfo->nCol; i++) {
-    sqlite3_str_appendf(p, "%sOLD.\"%w\" IS NOT NEW.\"%w\"", i ? " OR " : "(",
-                        pInfo->aCol[i].zName, pInfo->aCol[i].zName);
+    sqlite3_str_appendf(p, "%sOLD.\"%w\" IS NOT NEW.\"%w\" COLLATE BINARY",
+                        i ? " OR " : "(", pInfo->aCol[i].zName,
+                        pInfo->aCol[i].zName);
   }
   sqlite3_str_appendchar(p, 1, ')');
   return steward_str_finish(c, p);

@@ -103,6 +103,7 @@ typedef struct DeltaForm {
   i64 iStreamFrom;  /* where the table's stream begins, -1: not attached */
   i64 iSchema;      /* the schema's version */
   char *zKids;      /* INDEXED BY for DELTA_KIDS, or "" */
+  char *zCollate;   /* COLLATE of the key, where the parent's is another */
   int bDefined;     /* by delta_define */
   int bFlagNotNull; /* the flag is never NULL */
   int bTimeNotNull;
@@ -123,6 +124,8 @@ void delta_form_close(StewardCall *c, DeltaForm *f);
 sqlite3_stmt *delta_statement(StewardCall *c, DeltaForm *f, int bHistory,
                               int eStmt);
 sqlite3_stmt *delta_kept(StewardCall *c, DeltaForm *f, char *zSql /* freed */);
+char *delta_collate(StewardCall *c, const DeltaForm *f, const char *zTable,
+                    const char *zColumn);
 char *delta_source_sql(StewardCall *c, DeltaForm *f, int bHistory);
 void delta_check_installed(StewardCall *c, const char *zTable);
 int delta_is_table(StewardCall *c, const char *zTable);

@@ -336,9 +336,9 @@ static char *cascade(StewardCall *c, const DeltaForm *f, sqlite3_value *pId,
 ** Delete a row with everything that refers to it by a foreign key ON DELETE
 ** CASCADE, in any table and to any depth, children first, whether foreign keys
 ** are on or off; keys ON DELETE SET NULL or SET DEFAULT are set to that, and
-** others refuse.  Parents and owners that delta_define declared count as keys ON
-** DELETE CASCADE.  Returns how many rows went, by table.  With a scope the row
-** must be in it.
+** others refuse.  Parents and owners that delta_define declared count as keys
+** with ON DELETE CASCADE.  Returns how many rows went, by table.  With a scope
+** the row must be in it.
 ** Deltas in other scopes are named by an error, and go with
 ** {"other_scopes":true}; the result then names them.  One transaction.
 ** Set: none

@@ -1,6 +1,6 @@
 /*
-** fk_int.h - what the files of delta_cascade_delete share: fk_tree.c (which rows
-** go, and in which order) and fk.c (the verb, which lets them go).
+** fk_int.h - what the files of delta_cascade_delete share: fk_tree.c (which
+** rows go, and in which order) and fk.c (the verb, which lets them go).
 */
 #ifndef FK_INT_H
 #define FK_INT_H

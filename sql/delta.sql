@@ -38,13 +38,13 @@ SELECT f."from", t.name
  ORDER BY f.id DESC LIMIT 1;
 
 -- name: delta_parent_index
--- An index by which the rows with a parent are found: its first column is ?2.
--- A partial one must hold all of them.
+-- An index by which the rows with a parent are found: its first column is ?2, by
+-- the collation ?3.  A partial one must hold all of them.
 SELECT i.name
   FROM pragma_index_list(?1, 'main') AS i
   JOIN pragma_index_xinfo(i.name, 'main') AS x ON x.seqno = 0
   LEFT JOIN main.sqlite_schema AS s ON s.type = 'index' AND s.name = i.name
- WHERE x.name = ?2 COLLATE NOCASE AND x.coll = 'BINARY'
+ WHERE x.name = ?2 COLLATE NOCASE AND x.coll = ?3 COLLATE NOCASE
    AND (NOT i.partial
      OR replace(upper(s.sql), '"', '') GLOB
         '*WHERE ' || upper(?2) || ' IS NOT NULL')

@@ -348,7 +348,7 @@ static void bound_rows(StewardCall *c, DeltaCursor *pCur, sqlite3_str *pSql,
   if (f->zRowid) {
     *piMax = steward_exec_int(c, 0, "SELECT max(%s) FROM main.\"%w\"",
                               f->zRowid, f->base.zTable);
-    sqlite3_str_appendf(pSql, " AND +%s <= ?3", f->zRowid);
+    sqlite3_str_appendf(pSql, " AND +steward_t.%s <= ?3", f->zRowid);
   } else {
     sqlite3_str_appendf(pSql, " ORDER BY +\"%w\"", f->names.zKey);
   }
@@ -371,19 +371,62 @@ static void add_condition(const DeltaForm *f, sqlite3_str *pSql, char ch,
   }
 }
 
-/* The statement that finds the rows to resolve. */
-static void prepare_scan(StewardCall *c, DeltaCursor *pCur, const char *zPlan,
-                         int eKind, sqlite3_value **argv) {
+/* The base with the key ?i and the deltas below it, found by the index of the
+** parents; by policy single a row is the base of its own deltas only. */
+static void add_tree(StewardCall *c, DeltaCursor *pCur, sqlite3_str *pSql,
+                     const char *zFrom, int i) {
   DeltaForm *f = pCur->f;
-  sqlite3_str *pSql;
-  char *zFrom;
-  i64 iMax = 0;
+  const DeltaNames *n = &f->names;
+  int bSingle = pCur->view.ePolicy == POLICY_SINGLE;
+  int bHistory = pCur->view.bHistory;
+  const char *zRows = bHistory ? "steward_from" : zFrom;
+  delta_statement(c, f, bHistory, DELTA_KIDS); /* does the index serve? */
+  sqlite3_str_appendall(pSql, "WITH RECURSIVE ");
+  if (bHistory) {
+    sqlite3_str_appendf(
+        pSql, "steward_from AS MATERIALIZED (SELECT * FROM %s), ", zFrom);
+  }
+  sqlite3_str_appendf(pSql,
+                      "steward_tree(steward_key, steward_depth) AS (SELECT"
+                      " \"%w\", 0 FROM %s WHERE \"%w\" = ?%d",
+                      n->zKey, zRows, n->zKey, i);
+  if (!bSingle) {
+    sqlite3_str_appendf(pSql, " AND coalesce(%s, 0) = 0", f->zFlagSql);
+  }
+  sqlite3_str_appendf(
+      pSql,
+      " UNION ALL SELECT \"%w\", steward_depth + 1 FROM steward_tree CROSS"
+      " JOIN %s AS steward_t%s WHERE %s = 1 AND \"%w\" = +steward_key%s%s",
+      n->zKey, zRows, bHistory ? "" : f->zKids, f->zFlagSql, n->zParent,
+      f->zCollate, bSingle ? " AND steward_depth = 0" : "");
+  if (!bHistory && f->zRowid) {
+    sqlite3_str_appendf(pSql, " AND +steward_t.%s <= ?3", f->zRowid);
+  }
+  sqlite3_str_appendf(
+      pSql,
+      ") SELECT %s FROM steward_tree CROSS JOIN %s AS steward_t WHERE \"%w\" ="
+      " +steward_key",
+      f->zList, zRows, n->zKey);
+  if (bSingle) {
+    sqlite3_str_appendf(pSql, " AND (steward_depth OR coalesce(%s, 0) = 0)",
+                        f->zFlagSql);
+  }
+}
+
+/* Which rows of the table are to be resolved. */
+static char *scan_sql(StewardCall *c, DeltaCursor *pCur, const char *zPlan,
+                      int eKind, i64 *piMax /* OUT */) {
+  DeltaForm *f = pCur->f;
+  sqlite3_str *pSql = sqlite3_str_new(c->db);
+  char *zFrom = delta_source_sql(c, f, pCur->view.bHistory);
+  const char *zId = strchr(zPlan, 'i');
   int i;
-  if (c->rc) return;
-  zFrom = delta_source_sql(c, f, pCur->view.bHistory);
-  pSql = sqlite3_str_new(c->db);
-  sqlite3_str_appendf(pSql, "SELECT %s FROM %s WHERE 1",
-                      eKind == KIND_BASE ? f->zPlainList : f->zList, zFrom);
+  if (zId && (eKind == KIND_DELTA || eKind == KIND_ALL)) {
+    add_tree(c, pCur, pSql, zFrom, (int)(zId - zPlan) + 4);
+  } else {
+    sqlite3_str_appendf(pSql, "SELECT %s FROM %s AS steward_t WHERE 1",
+                        eKind == KIND_BASE ? f->zPlainList : f->zList, zFrom);
+  }
   sqlite3_free(zFrom);
   if (eKind == KIND_BASE && f->bFlagNotNull) {
     sqlite3_str_appendf(pSql, " AND %s = 0", f->zFlagSql);
@@ -399,8 +442,17 @@ static void prepare_scan(StewardCall *c, DeltaCursor *pCur, const char *zPlan,
     }
     add_condition(f, pSql, zPlan[i], i + 4);
   }
-  if (eKind != KIND_EITHER) bound_rows(c, pCur, pSql, &iMax);
-  pCur->pScan = steward_prepare_text(c, steward_str_finish(c, pSql));
+  if (eKind != KIND_EITHER) bound_rows(c, pCur, pSql, piMax);
+  return steward_str_finish(c, pSql);
+}
+
+/* The statement that finds the rows to resolve. */
+static void prepare_scan(StewardCall *c, DeltaCursor *pCur, const char *zPlan,
+                         int eKind, sqlite3_value **argv) {
+  i64 iMax = 0;
+  int i;
+  if (c->rc) return;
+  pCur->pScan = steward_prepare_text(c, scan_sql(c, pCur, zPlan, eKind, &iMax));
   if (pCur->pScan == NULL) return;
   sqlite3_bind_int64(pCur->pScan, 2, pCur->view.iCut);
   sqlite3_bind_int64(pCur->pScan, 3, iMax);

@@ -128,7 +128,7 @@ static void check_deltas(StewardCall *c, Checks *k, const DeltaForm *f) {
                " up(k, n) AS"
                " (SELECT t.\"%w\", 0 UNION ALL SELECT p.\"%w\", n + 1 FROM up"
                " CROSS JOIN main.\"%w\" AS p ON p.\"%w\" = up.k WHERE n < 1000"
-               " AND up.k <> t.\"%w\") SELECT 1 FROM up WHERE up.k = t.\"%w\")",
+               " AND t.\"%w\" <> up.k) SELECT 1 FROM up WHERE t.\"%w\" = up.k)",
                zTable, n->zKey, n->zParent, n->zParent, n->zParent, n->zParent,
                zTable, n->zKey, n->zKey, n->zKey));
 }

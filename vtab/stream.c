@@ -371,10 +371,10 @@ static void deltas_rows(StewardCall *c, StewardRows *r, int nArg,
     const char *zTime = f->names.zTime ? f->names.zTime : f->names.zKey;
     pStmt = steward_prepare(
         c,
-        "SELECT %s FROM main.\"%w\"%s WHERE \"%w\" = ?1 AND %s = 1 AND (?2 IS"
+        "SELECT %s FROM main.\"%w\"%s WHERE \"%w\" = ?1%s AND %s = 1 AND (?2 IS"
         " NULL OR \"%w\" > ?2) ORDER BY \"%w\", \"%w\"",
-        f->zList, f->base.zTable, f->zKids, f->names.zParent, f->zFlagSql,
-        zTime, zTime, f->names.zKey);
+        f->zList, f->base.zTable, f->zKids, f->names.zParent, f->zCollate,
+        f->zFlagSql, zTime, zTime, f->names.zKey);
     if (pStmt && stream_given(apArg[2]))
       steward_bind_value(c, pStmt, 2, apArg[2]);
     pEach = steward_query(c, SQL_options_each, "v", apArg[1]);

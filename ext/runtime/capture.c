@@ -77,8 +77,9 @@ static char *column_list(StewardCall *c, const StewardCapture *k) {
   return steward_str_finish(c, p);
 }
 
-/* What happens for the rows that were noted and are gone, or meet zOr.  Caller
-** frees. */
+/* What happens for the rows that were noted and are gone, or meet zOr.  Only
+** the columns of the table and of NEW have its collations, so they stand first.
+** Caller frees. */
 static char *noted_sql(StewardCall *c, const StewardCapture *k,
                        const char *zOr) {
   char *zWhere = steward_mprintf(
@@ -91,15 +92,17 @@ static char *noted_sql(StewardCall *c, const StewardCapture *k,
   return zEvent;
 }
 
-/* Are OLD (or a note) and NEW known by the same?  Caller frees. */
+/* Are OLD (or a note) and NEW known by the same, byte by byte, whatever the
+** columns' collations?  Caller frees. */
 static char *same_sql(StewardCall *c, const StewardCapture *k,
                       const char *zOld) {
   sqlite3_str *p = sqlite3_str_new(c->db);
   int i;
-  sqlite3_str_appendf(p, "%s\"%w\" IS NEW.\"%w\"", zOld, k->zKey, k->zKey);
+  sqlite3_str_appendf(p, "%s\"%w\" IS NEW.\"%w\" COLLATE BINARY", zOld, k->zKey,
+                      k->zKey);
   for (i = 0; i < ArraySize(k->azKnownBy); i++) {
     if (k->azKnownBy[i]) {
-      sqlite3_str_appendf(p, " AND %s\"%w\" IS NEW.\"%w\"", zOld,
+      sqlite3_str_appendf(p, " AND %s\"%w\" IS NEW.\"%w\" COLLATE BINARY", zOld,
                           k->azKnownBy[i], k->azKnownBy[i]);
     }
   }
@@ -148,7 +151,7 @@ static void make_insert(StewardCall *c, const StewardCapture *k) {
   char *zMoved = NULL, *zWhere = NULL, *zInsert = NULL, *zUpdate = NULL;
   if (c->rc == SQLITE_OK) {
     zWhere = steward_mprintf(
-        c, " FROM \"%w_note\" AS n WHERE n.\"%w\" = NEW.\"%w\" AND NOT (%s)",
+        c, " FROM \"%w_note\" AS n WHERE NEW.\"%w\" = n.\"%w\" AND NOT (%s)",
         k->zPrefix, k->zKey, k->zKey, zSame);
     if (zWhere) zMoved = k->xEvent(c, k, "delete", "n.", zWhere);
     sqlite3_free(zWhere);
@@ -194,7 +197,7 @@ static void make_update(StewardCall *c, const StewardCapture *k) {
   char *zOf = column_list(c, k);
   char *zGone = noted_sql(c, k, "");
   char *zTaken =
-      steward_mprintf(c, " OR n.\"%w\" = NEW.\"%w\"", k->zKey, k->zKey);
+      steward_mprintf(c, " OR NEW.\"%w\" = n.\"%w\"", k->zKey, k->zKey);
   char *zDisplaced = zTaken ? noted_sql(c, k, zTaken) : NULL;
   char *zUpdate = k->xEvent(c, k, "update", k->bOldImage ? "OLD." : "NEW.", "");
   char *zDelete = k->xEvent(c, k, "delete", "OLD.", "");
