@@ -169,8 +169,11 @@ static void add_column(StewardCall *c, FkTree *k, FkEdge *e, const char *zFrom,
                            zDefault ? zDefault : "NULL"));
   }
   if (e->nColumn++ == 0) e->zColumn = steward_mprintf(c, "%s", zFrom);
+  /* an index needs the first; by the second only the parent's affinity counts,
+  ** as it does for SQLite */
   extend(c, &e->zJoin, " AND ",
-         steward_mprintf(c, "p.\"%w\" = c.\"%w\"", zTo, zFrom));
+         steward_mprintf(c, "p.\"%w\" = c.\"%w\" AND p.\"%w\" = +c.\"%w\"", zTo,
+                         zFrom, zTo, zFrom));
   extend(
       c, &e->zUnlink, ", ",
       steward_mprintf(c, "\"%w\" = (%s)", zFrom, zDefault ? zDefault : "NULL"));
