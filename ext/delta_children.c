@@ -20,7 +20,7 @@
 
 #include "delta_int.h"
 
-/* The key of an override, and the child that it changes. */
+/* The key of a child or an override, and the child that it is or changes. */
 typedef struct DeltaAlias {
   i64 iHash;
   sqlite3_value *pKey; /* owned */
@@ -79,9 +79,11 @@ void delta_children_free(DeltaChildren *k) {
   for (i = 0; i < k->nAlias; i++) sqlite3_value_free(k->aAlias[i].pKey);
   sqlite3_free(k->apChild);
   sqlite3_free(k->aAlias);
+  sqlite3_free(k->aSlot);
   k->apChild = NULL;
   k->aAlias = NULL;
-  k->n = k->nAlias = 0;
+  k->aSlot = NULL;
+  k->n = k->nAlias = k->nSlot = 0;
 }
 
 /*************************************************************************
@@ -91,6 +93,61 @@ static sqlite3_value *copy(StewardCall *c, sqlite3_stmt *pRow, int iCol) {
   sqlite3_value *v = sqlite3_value_dup(sqlite3_column_value(pRow, iCol));
   if (v == NULL) steward_fail_nomem(c);
   return v;
+}
+
+/* The slot of a key: where it is, or where it would be. */
+static int find_slot(const DeltaChildren *k, i64 iHash, sqlite3_value *pKey) {
+  int i = (int)((unsigned)iHash & (unsigned)(k->nSlot - 1));
+  for (; k->aSlot[i]; i = (i + 1) & (k->nSlot - 1)) {
+    const DeltaAlias *a = &k->aAlias[k->aSlot[i] - 1];
+    if (a->iHash == iHash && delta_same(a->pKey, pKey)) break;
+  }
+  return i;
+}
+
+/* The child with this key, or the one that the override with it was found to
+** change. */
+static DeltaChild *find_child(const DeltaChildren *k, sqlite3_value *pKey) {
+  int i = k->nSlot ? find_slot(k, steward_value_hash(pKey, 0), pKey) : 0;
+  return k->nSlot && k->aSlot[i] ? k->aAlias[k->aSlot[i] - 1].pChild : NULL;
+}
+
+/* Room for as many keys again. */
+static void more_slots(StewardCall *c, DeltaChildren *k) {
+  int i, nSlot = k->nSlot ? k->nSlot * 2 : 32;
+  void *pNew =
+      sqlite3_realloc64(k->aAlias, sizeof(k->aAlias[0]) * (size_t)(nSlot / 2));
+  int *aSlot = sqlite3_malloc64(sizeof(int) * (size_t)nSlot);
+  if (pNew) k->aAlias = pNew;
+  if (pNew == NULL || aSlot == NULL) {
+    sqlite3_free(aSlot);
+    steward_fail_nomem(c);
+    return;
+  }
+  memset(aSlot, 0, sizeof(int) * (size_t)nSlot);
+  sqlite3_free(k->aSlot);
+  k->aSlot = aSlot;
+  k->nSlot = nSlot;
+  for (i = 0; i < k->nAlias; i++) {
+    k->aSlot[find_slot(k, k->aAlias[i].iHash, k->aAlias[i].pKey)] = i + 1;
+  }
+}
+
+/* Note that the row's key stands for the child. */
+static void add_alias(StewardCall *c, DeltaChildren *k, sqlite3_stmt *pRow,
+                      DeltaChild *pChild) {
+  sqlite3_value *pKey = copy(c, pRow, ROW_KEY);
+  DeltaAlias *a;
+  if (c->rc == SQLITE_OK && k->nAlias * 2 >= k->nSlot) more_slots(c, k);
+  if (c->rc) {
+    sqlite3_value_free(pKey);
+    return;
+  }
+  a = &k->aAlias[k->nAlias];
+  a->pKey = pKey;
+  a->iHash = steward_value_hash(pKey, 0);
+  a->pChild = pChild;
+  k->aSlot[find_slot(k, a->iHash, pKey)] = ++k->nAlias;
 }
 
 /* A child of the base, or an addition. */
@@ -121,43 +178,7 @@ static void add_child(StewardCall *c, DeltaChildren *k, sqlite3_stmt *pRow,
   for (i = 0; i < k->f->nColumn && c->rc == SQLITE_OK; i++) {
     p->apValue[i] = copy(c, pRow, ROW_VALUE + i);
   }
-}
-
-/* The child that the override with this key was found to change. */
-static DeltaChild *find_alias(const DeltaChildren *k, sqlite3_value *pKey) {
-  i64 iHash = steward_value_hash(pKey, 0);
-  int i;
-  for (i = 0; i < k->nAlias; i++) {
-    const DeltaAlias *a = &k->aAlias[i];
-    if (a->iHash == iHash && delta_same(a->pKey, pKey)) return a->pChild;
-  }
-  return NULL;
-}
-
-/* The child with this key, or the one that the override with it changes. */
-static DeltaChild *find_child(const DeltaChildren *k, sqlite3_value *pKey) {
-  i64 iHash = steward_value_hash(pKey, 0);
-  int i;
-  for (i = 0; i < k->n; i++) {
-    DeltaChild *p = k->apChild[i];
-    if (p->iHash == iHash && delta_same(p->apValue[k->iKey], pKey)) return p;
-  }
-  return find_alias(k, pKey);
-}
-
-static void add_alias(StewardCall *c, DeltaChildren *k, sqlite3_stmt *pRow,
-                      DeltaChild *pChild) {
-  DeltaAlias *aNew = sqlite3_realloc64(k->aAlias, sizeof(k->aAlias[0]) *
-                                                      (size_t)(k->nAlias + 1));
-  if (aNew == NULL) {
-    steward_fail_nomem(c);
-    return;
-  }
-  k->aAlias = aNew;
-  aNew[k->nAlias].pKey = copy(c, pRow, ROW_KEY);
-  aNew[k->nAlias].iHash =
-      steward_value_hash(sqlite3_column_value(pRow, ROW_KEY), 0);
-  aNew[k->nAlias++].pChild = pChild;
+  if (c->rc == SQLITE_OK) add_alias(c, k, pRow, p);
 }
 
 /* Lay an override over its child. */
@@ -198,7 +219,7 @@ static int pass_row(StewardCall *c, DeltaChildren *k, const DeltaView *v,
     return 0;
   }
   if (ePass == PASS_ADD) return 0;
-  pChild = find_alias(k, pKey);
+  pChild = find_child(k, pKey);
   if (ePass == PASS_APPLY) {
     if (pChild) apply(c, k, v, pRow, pChild);
     return 0;
@@ -291,25 +312,20 @@ static sqlite3_value *link_of(const DeltaChild *p, int iCol) {
                                                              : p->apValue[iCol];
 }
 
-/* The child of a[0..n) with this key. */
-static DeltaChild *in_group(const DeltaChildren *k, DeltaChild **a, int n,
+/* The child of this level with this key. */
+static DeltaChild *on_level(const DeltaChildren *k, int iLevel,
                             sqlite3_value *pKey) {
-  i64 iHash = pKey ? steward_value_hash(pKey, 0) : 0;
-  int i;
-  for (i = 0; pKey && i < n; i++) {
-    if (a[i]->iHash == iHash && delta_same(a[i]->apValue[k->iKey], pKey)) {
-      return a[i];
-    }
-  }
-  return NULL;
+  DeltaChild *p = pKey ? find_child(k, pKey) : NULL;
+  return p && p->iLevel == iLevel && delta_same(p->apValue[k->iKey], pKey)
+             ? p
+             : NULL;
 }
 
 /* What is wrong with the links of p, if anything. */
-static const char *judge(const DeltaChildren *k, DeltaChild **a, int n,
-                         const DeltaChild *p) {
+static const char *judge(const DeltaChildren *k, const DeltaChild *p) {
   sqlite3_value *pNext = link_of(p, k->iNext), *pPrev = link_of(p, k->iPrev);
-  DeltaChild *pTo = in_group(k, a, n, pNext);
-  DeltaChild *pFrom = in_group(k, a, n, pPrev);
+  DeltaChild *pTo = on_level(k, p->iLevel, pNext);
+  DeltaChild *pFrom = on_level(k, p->iLevel, pPrev);
   if (pNext && pTo == NULL) return "next is not in the list";
   if (pPrev && pFrom == NULL) return "prev is not in the list";
   if (pTo == p || pFrom == p) return "it follows itself";
@@ -323,12 +339,12 @@ static const char *judge(const DeltaChildren *k, DeltaChild **a, int n,
 }
 
 /* Place p and what follows it. */
-static int follow(const DeltaChildren *k, DeltaChild **a, int n, DeltaChild *p,
-                  DeltaChild **apOut, int nOut) {
+static int follow(const DeltaChildren *k, DeltaChild *p, DeltaChild **apOut,
+                  int nOut) {
   while (p && !p->bPlaced) {
     p->bPlaced = 1;
     apOut[nOut++] = p;
-    p = in_group(k, a, n, link_of(p, k->iNext));
+    p = on_level(k, p->iLevel, link_of(p, k->iNext));
   }
   return nOut;
 }
@@ -348,16 +364,17 @@ static void order_group(StewardCall *c, const DeltaChildren *k, DeltaChild **a,
     return;
   }
   for (i = 0; i < n; i++) {
-    DeltaChild *pTo = in_group(k, a, n, link_of(a[i], k->iNext));
+    DeltaChild *pTo = on_level(k, a[i]->iLevel, link_of(a[i], k->iNext));
     if (pTo) pTo->bTarget = 1;
   }
   for (i = 0; i < n; i++) {
-    a[i]->zViolation = judge(k, a, n, a[i]);
-    if (a[i]->bTarget || in_group(k, a, n, link_of(a[i], k->iPrev))) continue;
+    a[i]->zViolation = judge(k, a[i]);
+    if (a[i]->bTarget || on_level(k, a[i]->iLevel, link_of(a[i], k->iPrev)))
+      continue;
     if (nBegin++ && a[i]->zViolation == NULL) {
       a[i]->zViolation = "the list begins a second time";
     }
-    nOut = follow(k, a, n, a[i], apOut, nOut);
+    nOut = follow(k, a[i], apOut, nOut);
   }
   for (i = 0; i < n; i++) {
     if (!a[i]->bPlaced && a[i]->zViolation == NULL) {
@@ -365,7 +382,7 @@ static void order_group(StewardCall *c, const DeltaChildren *k, DeltaChild **a,
     }
   }
   for (i = 0; i < n; i++) {
-    if (!a[i]->bPlaced) nOut = follow(k, a, n, a[i], apOut, nOut);
+    if (!a[i]->bPlaced) nOut = follow(k, a[i], apOut, nOut);
   }
   memcpy(a, apOut, sizeof(DeltaChild *) * (size_t)n);
   sqlite3_free(apOut);

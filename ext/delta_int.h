@@ -223,8 +223,10 @@ typedef struct DeltaChildren {
   DeltaChild **apChild; /* in their order */
   int n;
   int iKey, iOrder, iPrev, iNext; /* columns of the form, or -1 */
-  struct DeltaAlias *aAlias;      /* which child an override changes */
+  struct DeltaAlias *aAlias;      /* which child a key stands for, ... */
   int nAlias;
+  int *aSlot; /* ... by the key's hash: index + 1 */
+  int nSlot;
   int bExact;
 } DeltaChildren;
 

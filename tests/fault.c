@@ -241,6 +241,24 @@ static const char *const azScript[][2] = {
      "CREATE TABLE t(x); CREATE TRIGGER r AFTER INSERT ON t BEGIN SELECT"
      " delivery_publish('t', NEW.x); END; INSERT INTO t VALUES (1), (2);"
      "INSERT INTO t VALUES (delivery_publish('u', 3))"},
+    {"cascade",
+     "PRAGMA foreign_keys=1; CREATE TABLE a(x, y, u, v, PRIMARY KEY (x, y),"
+     " FOREIGN KEY (u, v) REFERENCES a ON DELETE CASCADE) WITHOUT ROWID;"
+     "CREATE TABLE p(id INTEGER PRIMARY KEY, q REFERENCES p ON DELETE"
+     " CASCADE); CREATE TABLE c(k PRIMARY KEY, p INT, x, y, d DEFAULT 2"
+     " REFERENCES p ON DELETE SET DEFAULT, FOREIGN KEY (x, y) REFERENCES a"
+     " ON DELETE CASCADE); SELECT delta_define('c',"
+     " '{\"owner\":\"p\",\"owner_table\":\"p\"}'); INSERT INTO a VALUES"
+     " (1, 2, NULL, NULL), (3, 4, 1, 2); INSERT INTO p VALUES (1, 1), (2,"
+     " NULL); INSERT INTO c VALUES ('c1', 1, 3, 4, NULL), ('c2', NULL, NULL,"
+     " NULL, 1); WITH RECURSIVE i(n) AS (SELECT 100 UNION ALL SELECT n + 1"
+     " FROM i WHERE n < 170) INSERT INTO p SELECT n, 1 FROM i;"
+     " SELECT delta_cascade_delete('p', 1)"},
+    {"deltas of one",
+     "INSERT INTO workspaces(id, name) VALUES ('w', 'W'); INSERT INTO"
+     " http(id, workspace_id, name, url, method) VALUES ('b', 'w', '', '', '');"
+     "SELECT delta_create('http', 'b', 'd', '{}'); SELECT row FROM"
+     " delta_rows('http') WHERE id = 'b' AND kind = 'delta'"},
     {"uninstall", "SELECT steward_uninstall('force')"},
 };
 
@@ -343,9 +361,8 @@ int main(int argc, char **argv) {
   sweep_one("load", "SELECT steward_version()", NULL, 1);
   sweep_one("migrate_up", "SELECT migrate_up('all')", NULL, bFull);
   if (argc > 2 && !bFull) zOnly = argv[2];
-  for (i = 0;
-       zOnly == NULL && i < (int)(sizeof(azScript) / sizeof(azScript[0]));
-       i++) {
+  for (i = 0; i < (int)(sizeof(azScript) / sizeof(azScript[0])); i++) {
+    if (zOnly && strcmp(zOnly, azScript[i][0])) continue;
     sweep_one(azScript[i][0], azScript[i][1], &image, bFull);
   }
   for (i = 0;
