@@ -109,7 +109,10 @@ static void check_base(StewardCall *c, DeltaView *v) {
 ** The table needs a foreign key to itself (of several, the one whose column
 ** begins with `parent`), a column is_delta and delta_x for some column x; where
 ** it has workspace_id, a chain stays within one.  http and its child tables are
-** of that kind; others are declared by delta_define.
+** of that kind; others are declared by delta_define.  Parents are compared by
+** the key's collation, as a foreign key is: policy fold, delta_rows with an id
+** and stream_deltas then need an index on the parent by that collation, or they
+** read the whole table.
 **
 ** Options: policy ('chain', 'fold', 'single'), as_of, base.
 ** Set: none
