@@ -416,6 +416,8 @@ static void everything(const char *zMode) {
   sqlite3 *db = fresh(zMode), *plain = NULL;
   char *z, zPath[300];
   int bWal = strcmp(zMode, "wal") == 0;
+  /* on a busy machine, too */
+  expect(db, "SELECT steward_setting('health_live_ms', 400)", "1");
   expect(db, "ANALYZE; SELECT count(*) FROM health_checks", "20");
   expect(db, zEach, NULL);
   if (bHidden) {
@@ -532,6 +534,13 @@ static void on_dqlite(const char *zSelf) {
   dlclose(pLibrary);
 }
 
+/* In the rest there is one thread: ThreadSanitizer has nothing to find. */
+#ifdef __SANITIZE_THREAD__
+#define THREADS_ONLY 1
+#else
+#define THREADS_ONLY 0
+#endif
+
 int main(int argc, char **argv) {
   static const char *const azMode[] = {"wal", "delete"};
   char zInto[200];
@@ -547,6 +556,7 @@ int main(int argc, char **argv) {
     progress_and_cancel(azMode[i], "vacuum_convert('none')", "convert");
     progress_and_cancel(azMode[i], zInto, "into");
     check(!entries("copy"), "no copy is left");
+    if (THREADS_ONLY) continue;
     full_disk(azMode[i], "vacuum_full()");
     full_disk(azMode[i], "vacuum_convert('none')");
     full_disk(azMode[i], zInto);
@@ -556,7 +566,7 @@ int main(int argc, char **argv) {
     for (bHidden = 0; bHidden < 2; bHidden++) everything(azMode[i]);
     bHidden = 0;
   }
-  on_dqlite(argv[0]);
+  if (!THREADS_ONLY) on_dqlite(argv[0]);
   remove_files();
   rmdir(zDir);
   return finish();
