@@ -22,20 +22,47 @@ static void list_add(sqlite3_str *pOut, const char *zA, const char *zB) {
   steward_json_string(pOut, zB, (int)strlen(zB));
 }
 
-/* Are all of the first rows' values, ten of them or more, integers written as
-** text? */
-static int is_text_number(StewardCall *c, const char *zTable,
-                          const char *zColumn) {
-  return (int)steward_exec_int(
-      c, 0,
-      "SELECT count(v) >= 10 AND sum(typeof(v) = 'text' AND length(v) < 19 AND"
-      " v = CAST(CAST(v AS INTEGER) AS TEXT)) = count(v)"
-      " FROM (SELECT \"%w\" AS v FROM main.\"%w\" LIMIT 20)",
-      zColumn, zTable);
+/* When a value is an integer written as text, and nothing else: no sign or zero
+** too many, no blank, none that would be rounded.  The doctor's SQL changes the
+** rows for which this is true, so it finds none when it has run.  Caller
+** frees. */
+static char *number_condition(StewardCall *c, const char *zColumn) {
+  return steward_mprintf(
+      c,
+      "typeof(\"%w\") = 'text' AND length(\"%w\") < 19 AND"
+      " CAST(CAST(\"%w\" AS INTEGER) AS TEXT) = \"%w\" COLLATE BINARY",
+      zColumn, zColumn, zColumn, zColumn);
 }
 
-/* Columns without an affinity that hold such, as [[table, column, type]];
-** caller frees. */
+/* Are all values such, of the first rows (ten of them or more) and of the last?
+** zRowid orders them, if it is there. */
+static int is_text_number(StewardCall *c, const char *zTable,
+                          const char *zColumn, const char *zIs,
+                          const char *zRowid) {
+  char *zLast = zRowid ? steward_mprintf(c, " ORDER BY %s DESC", zRowid) : NULL;
+  int b = (int)steward_exec_int(
+      c, 0,
+      "SELECT (SELECT count(v) >= 10 AND sum(b) = count(v) FROM"
+      "  (SELECT \"%w\" AS v, %s AS b FROM main.\"%w\" LIMIT 20))"
+      " AND (SELECT coalesce(sum(b) = count(v), 1) FROM"
+      "  (SELECT \"%w\" AS v, %s AS b FROM main.\"%w\"%s LIMIT 20))",
+      zColumn, zIs, zTable, zColumn, zIs, zTable, zLast ? zLast : "");
+  sqlite3_free(zLast);
+  return b;
+}
+
+/* Did a step make the table?  What it holds, and what queries need of it, the
+** library knows. */
+static int is_ours(StewardCall *c, const char *zTable) {
+  char *zSet;
+  if (!steward_installed(c, "core")) return 0;
+  zSet = steward_text(c, SQL_migrate_maker, "t", zTable);
+  sqlite3_free(zSet);
+  return zSet != NULL;
+}
+
+/* Columns without an affinity that hold such, as [[table, column, type,
+** condition]]; caller frees. */
 char *health_text_numbers(StewardCall *c) {
   i64 iUntil = steward_monotonic_us() + LOOK_US;
   sqlite3_str *pOut = sqlite3_str_new(c->db);
@@ -45,11 +72,18 @@ char *health_text_numbers(StewardCall *c) {
     const char *zTable = steward_column(c, pRow, 0);
     const char *zColumn = steward_column(c, pRow, 1);
     const char *zType = steward_column(c, pRow, 2);
-    if (!is_text_number(c, zTable, zColumn)) continue;
-    list_add(pOut, zTable, zColumn);
-    sqlite3_str_appendchar(pOut, 1, ',');
-    steward_json_string(pOut, zType, (int)strlen(zType));
-    sqlite3_str_appendchar(pOut, 1, ']');
+    const char *zRowid = (const char *)sqlite3_column_text(pRow, 3);
+    char *zIs = number_condition(c, zColumn);
+    if (is_text_number(c, zTable, zColumn, zIs, zRowid) &&
+        !is_ours(c, zTable)) {
+      list_add(pOut, zTable, zColumn);
+      sqlite3_str_appendchar(pOut, 1, ',');
+      steward_json_string(pOut, zType, (int)strlen(zType));
+      sqlite3_str_appendchar(pOut, 1, ',');
+      steward_json_string(pOut, zIs, (int)strlen(zIs));
+      sqlite3_str_appendchar(pOut, 1, ']');
+    }
+    sqlite3_free(zIs);
   }
   steward_give(c, SQL_health_columns, pRow);
   sqlite3_str_appendchar(pOut, 1, ']');
@@ -71,15 +105,6 @@ static void note_plan(StewardCall *c, const char *zSql, sqlite3_str *pUsed) {
     }
   }
   sqlite3_finalize(pPlan);
-}
-
-/* Did a step make the table?  What queries need of it the library knows. */
-static int is_ours(StewardCall *c, const char *zTable) {
-  char *zSet;
-  if (!steward_installed(c, "core")) return 0;
-  zSet = steward_text(c, SQL_migrate_maker, "t", zTable);
-  sqlite3_free(zSet);
-  return zSet != NULL;
 }
 
 /* The indexes that none of the captured statements of this file uses, as

@@ -61,30 +61,40 @@ HAVING count(*) > 0;
 -- name: doctor_foreign_key_index
 -- Columns that refer to another table and that no index begins with.  A partial
 -- one will do that leaves out only NULL.  (Rows of am_change_blobs are never
--- deleted.)
-SELECT printf('%s(%s) refers to %s and has no index', m.name,
-              group_concat(f."from", ', '), f."table"),
-       json_object('table', m.name, 'columns', group_concat(f."from", ', '),
-                   'refers_to', f."table"),
-       printf('CREATE INDEX "%w" ON "%w"(%s)',
-              m.name || '_' || group_concat(f."from", '_'), m.name,
-              group_concat(printf('"%w"', f."from"), ', '))
-  FROM main.sqlite_schema AS m, pragma_foreign_key_list(m.name, 'main') AS f
- WHERE m.type = 'table' AND m.name <> 'am_change_index'
-   AND NOT EXISTS (
-     SELECT 1 FROM pragma_index_list(m.name, 'main') AS l,
-                   pragma_index_info(l.name, 'main') AS i
-      WHERE i.seqno = 0
-        AND (l.partial = 0
-          OR EXISTS (SELECT 1 FROM main.sqlite_schema AS s
-                      WHERE s.name = l.name AND s.sql LIKE '%IS NOT NULL'))
-        AND i.name IN (SELECT g."from"
-                         FROM pragma_foreign_key_list(m.name, 'main') AS g
-                        WHERE g.id = f.id))
-   AND NOT EXISTS (
-     SELECT 1 FROM pragma_table_info(m.name, 'main') AS c
-      WHERE c.pk = 1 AND c.name = f."from")
- GROUP BY m.name, f.id;
+-- deleted.)  The index gets the first name that is free.
+SELECT printf('%s(%s) refers to %s and has no index', k.tbl, k.names,
+              k.parent),
+       json_object('table', k.tbl, 'columns', k.names,
+                   'refers_to', k.parent),
+       printf('CREATE INDEX "main"."%w" ON "%w"(%s)', (
+         WITH RECURSIVE n(i, name) AS (
+           SELECT 1, k.tbl || '_' || k.base
+            UNION ALL
+           SELECT i + 1, printf('%s_%s_%d', k.tbl, k.base, i + 1) FROM n
+            WHERE EXISTS (SELECT 1 FROM main.sqlite_schema AS s
+                           WHERE s.name = n.name COLLATE NOCASE))
+         SELECT name FROM n ORDER BY i DESC LIMIT 1), k.tbl, k.quoted)
+  FROM (
+  SELECT m.name AS tbl, f."table" AS parent,
+         group_concat(f."from", ', ') AS names,
+         group_concat(f."from", '_') AS base,
+         group_concat(printf('"%w"', f."from"), ', ') AS quoted
+    FROM main.sqlite_schema AS m, pragma_foreign_key_list(m.name, 'main') AS f
+   WHERE m.type = 'table' AND m.name <> 'am_change_index'
+     AND NOT EXISTS (
+       SELECT 1 FROM pragma_index_list(m.name, 'main') AS l,
+                     pragma_index_info(l.name, 'main') AS i
+        WHERE i.seqno = 0
+          AND (l.partial = 0
+            OR EXISTS (SELECT 1 FROM main.sqlite_schema AS s
+                        WHERE s.name = l.name AND s.sql LIKE '%IS NOT NULL'))
+          AND i.name IN (SELECT g."from"
+                           FROM pragma_foreign_key_list(m.name, 'main') AS g
+                          WHERE g.id = f.id))
+     AND NOT EXISTS (
+       SELECT 1 FROM pragma_table_info(m.name, 'main') AS c
+        WHERE c.pk = 1 AND c.name = f."from")
+   GROUP BY m.name, f.id) AS k;
 
 -- name: doctor_duplicate_index
 -- An index whose columns another one begins with.
@@ -99,7 +109,7 @@ WITH shape(tbl, name, is_unique, columns) AS (
 )
 SELECT printf('index %s does nothing that %s does not do', a.name, b.name),
        json_object('table', a.tbl, 'index', a.name, 'covered_by', b.name),
-       printf('DROP INDEX "%w"', a.name)
+       printf('DROP INDEX "main"."%w"', a.name)
   FROM shape AS a
   JOIN shape AS b ON b.tbl = a.tbl AND b.name <> a.name
    AND substr(b.columns, 1, length(a.columns)) = a.columns
@@ -118,7 +128,7 @@ SELECT printf('index %s does nothing that %s does not do', a.name, b.name),
 -- Indexes, and nothing that tells the planner about them.
 SELECT 'the planner has no statistics',
        json_object('indexes', count(*)),
-       'PRAGMA analysis_limit = 400; ANALYZE'
+       'PRAGMA analysis_limit = 400; ANALYZE main'
   FROM main.sqlite_schema AS m, pragma_page_count AS p
  WHERE m.type = 'index' AND p.page_count > 1000
    AND NOT EXISTS (SELECT 1 FROM main.sqlite_schema AS s
@@ -155,11 +165,11 @@ SELECT CASE WHEN t.pending IS NULL
             THEN printf('SELECT ttl_attach(%Q, %Q, ''{"unit":"%s","on_write":0}'')',
                         t.table_name, t.column_name, t.unit)
             WHEN t.unreadable > 0 AND t.unit = 'iso'
-            THEN printf('UPDATE "%w" SET "%w" = NULL WHERE "%w" IS NOT NULL AND '
-                        || 'julianday("%w") IS NULL', t.table_name,
+            THEN printf('UPDATE "main"."%w" SET "%w" = NULL WHERE "%w" IS NOT '
+                        || 'NULL AND julianday("%w") IS NULL', t.table_name,
                         t.column_name, t.column_name, t.column_name)
             WHEN t.unreadable > 0
-            THEN printf('UPDATE "%w" SET "%w" = NULL WHERE "%w" >= ''''',
+            THEN printf('UPDATE "main"."%w" SET "%w" = NULL WHERE "%w" >= ''''',
                         t.table_name, t.column_name, t.column_name)
             ELSE printf('SELECT ttl_sweep(%Q, ''{"max_rows":1000000000,'
                         || '"budget":"1h"}'')', t.table_name) END
@@ -217,31 +227,57 @@ SELECT printf('a %s vacuum of %s was killed while it ran', l.vacuum_type,
    AND l.started_ts < datetime(steward_now() / 1000 - 3600, 'unixepoch');
 
 -- name: doctor_keyless
--- Tables whose rows have no name: no primary key and no unique index.
+-- Tables whose rows have no name: no primary key and no unique index.  The
+-- column, and its index, get the first names that are free.
 -- set: none
-SELECT printf('table %s has no key', m.name), json_object('table', m.name),
-       printf('ALTER TABLE "%w" ADD COLUMN %s INTEGER; UPDATE "%w" SET %s = '
-              || 'rowid; CREATE UNIQUE INDEX "%w" ON "%w"(%s)', m.name, k.name,
-              m.name, k.name, m.name || '_' || k.name, m.name, k.name)
-  FROM main.sqlite_schema AS m
-  JOIN (SELECT 'id' AS name UNION ALL SELECT 'steward_row') AS k
-    ON k.name = iif(EXISTS (SELECT 1 FROM pragma_table_info(m.name, 'main') AS c
-                             WHERE c.name = 'id' COLLATE NOCASE),
-                    'steward_row', 'id')
- WHERE m.type = 'table' AND m.name NOT LIKE 'sqlite\_%' ESCAPE '\'
-   AND m.name NOT GLOB 'steward_*' AND m.rootpage > 0
-   AND NOT EXISTS (SELECT 1 FROM pragma_table_info(m.name, 'main') AS c
-                    WHERE c.pk > 0)
-   AND NOT EXISTS (SELECT 1 FROM pragma_index_list(m.name, 'main') AS l
-                    WHERE l."unique" AND l.partial = 0);
+SELECT printf('table %s has no key', k.tbl), json_object('table', k.tbl),
+       printf('ALTER TABLE "main"."%w" ADD COLUMN %s INTEGER; UPDATE '
+              || '"main"."%w" SET %s = %s; CREATE UNIQUE INDEX "main"."%w" ON '
+              || '"%w"(%s)', k.tbl, k.key, k.tbl, k.key, k.number, (
+         WITH RECURSIVE n(i, name) AS (
+           SELECT 1, k.tbl || '_' || k.key
+            UNION ALL
+           SELECT i + 1, printf('%s_%s_%d', k.tbl, k.key, i + 1) FROM n
+            WHERE EXISTS (SELECT 1 FROM main.sqlite_schema AS s
+                           WHERE s.name = n.name COLLATE NOCASE))
+         SELECT name FROM n ORDER BY i DESC LIMIT 1), k.tbl, k.key)
+  FROM (
+  SELECT m.name AS tbl,
+         (WITH RECURSIVE n(i, name) AS (
+            SELECT 0, 'id'
+             UNION ALL
+            SELECT i + 1, 'steward_row' || iif(i = 0, '', '_' || (i + 1)) FROM n
+             WHERE EXISTS (SELECT 1
+                             FROM pragma_table_xinfo(m.name, 'main') AS c
+                            WHERE c.name = n.name COLLATE NOCASE))
+          SELECT name FROM n ORDER BY i DESC LIMIT 1) AS key,
+         (SELECT r.value FROM json_each('["rowid","_rowid_","oid"]') AS r
+           WHERE NOT EXISTS (SELECT 1
+                               FROM pragma_table_xinfo(m.name, 'main') AS c
+                              WHERE c.name = r.value COLLATE NOCASE)
+           LIMIT 1) AS number
+    FROM pragma_table_list AS m
+   WHERE m.schema = 'main' AND m.type = 'table'
+     AND m.name NOT LIKE 'sqlite\_%' ESCAPE '\'
+     AND m.name NOT GLOB 'steward_*'
+     AND NOT EXISTS (SELECT 1 FROM main.sqlite_schema AS v
+                      WHERE v.type = 'table' AND v.rootpage = 0
+                        AND substr(m.name, 1, length(v.name) + 1)
+                              = v.name || '_' COLLATE NOCASE)
+     AND NOT EXISTS (SELECT 1 FROM pragma_table_info(m.name, 'main') AS c
+                      WHERE c.pk > 0)
+     AND NOT EXISTS (SELECT 1 FROM pragma_index_list(m.name, 'main') AS l
+                      WHERE l."unique" AND l.partial = 0)) AS k
+ WHERE k.number IS NOT NULL;
 
 -- name: doctor_text_numbers
--- Columns whose values are numbers written as text.  ?1: [table, column, type]s.
+-- Columns whose values are numbers written as text.  ?1: [table, column, type,
+-- condition]s: the condition is that of a value that is.
 SELECT printf('%s(%s) holds numbers as text', value ->> 0, value ->> 1),
        json_object('table', value ->> 0, 'column', value ->> 1,
                    'type', value ->> 2),
-       printf('UPDATE "%w" SET "%w" = CAST("%w" AS NUMERIC)', value ->> 0,
-              value ->> 1, value ->> 1)
+       printf('UPDATE "main"."%w" SET "%w" = CAST("%w" AS INTEGER) WHERE %s',
+              value ->> 0, value ->> 1, value ->> 1, value ->> 3)
   FROM json_each(?1);
 
 -- name: doctor_unused_index
@@ -249,26 +285,47 @@ SELECT printf('%s(%s) holds numbers as text', value ->> 0, value ->> 1),
 SELECT printf('no statement of %d captured ones uses index %s', value ->> 2,
               value ->> 1),
        json_object('table', value ->> 0, 'index', value ->> 1),
-       printf('DROP INDEX "%w"', value ->> 1)
+       printf('DROP INDEX "main"."%w"', value ->> 1)
   FROM json_each(?1);
 
 -- name: doctor_pass
 -- What reading the file has found about ?1 (integrity, indexes, foreign_keys),
 -- by what mends it.  The table stands quoted in PRAGMA foreign_key_check("t").
+-- Where a table referred to is gone, nothing says which rows are wrong.
+-- The plus takes the affinity from the child's value: it is compared as the
+-- parent's, as foreign keys are.
 -- set: maintenance
 SELECT min(what) || iif(count(*) > 1, printf(' (and %d more)', count(*) - 1),
                         ''),
        json_object('found', json_group_array(what)),
        CASE WHEN ?1 = 'foreign_keys'
-            THEN printf('DELETE FROM %s WHERE rowid IN (SELECT rowid FROM '
-                        || 'pragma_foreign_key_check(%Q)); '
-                        || 'SELECT health_full()', quoted,
-                        replace(substr(quoted, 2, length(quoted) - 2), '""', '"'))
+            THEN coalesce((
+              SELECT printf('DELETE FROM "main"."%w" AS child WHERE %s; ', tbl,
+                            group_concat(kept, ' OR '))
+                FROM (
+                SELECT printf('%s AND NOT EXISTS (SELECT 1 FROM "main"."%w" AS '
+                              || 'parent WHERE %s)',
+                         group_concat(printf('child."%w" IS NOT NULL', f."from"),
+                                      ' AND '), p.name,
+                         group_concat(printf('parent."%w" = +child."%w"',
+                           coalesce(f."to",
+                             (SELECT c.name
+                                FROM pragma_table_info(p.name, 'main') AS c
+                               WHERE c.pk = f.seq + 1)), f."from"), ' AND '))
+                         AS kept, p.name AS parent
+                  FROM pragma_foreign_key_list(tbl, 'main') AS f
+                  LEFT JOIN main.sqlite_schema AS p
+                    ON p.type = 'table' AND p.name = f."table" COLLATE NOCASE
+                 GROUP BY f.id)
+              HAVING count(*) > 0 AND count(parent) = count(*)), '') || 'SELECT health_full()'
             WHEN sql LIKE 'PRAGMA %' THEN 'SELECT health_full()'
+            WHEN sql LIKE 'REINDEX %'
+            THEN printf('REINDEX "main".%s; SELECT health_full()',
+                        substr(sql, 9))
             ELSE sql || '; SELECT health_full()' END
   FROM (SELECT value ->> '$.what' AS what, value ->> '$.sql' AS sql,
-               substr(value ->> '$.sql', 26, length(value ->> '$.sql') - 26)
-                 AS quoted
+               replace(substr(value ->> '$.sql', 27,
+                              length(value ->> '$.sql') - 28), '""', '"') AS tbl
           FROM (SELECT f.value FROM main.steward_slices AS s,
                        json_each(s.found) AS f WHERE s.name = 'integrity'
                 UNION
@@ -307,7 +364,7 @@ SELECT CASE ?1
          THEN 'SELECT vacuum_full(); SELECT health_run(''10s'')'
        WHEN 'performance' THEN 'SELECT perf_baseline()'
        WHEN 'statistics'
-         THEN 'PRAGMA analysis_limit = 400; ANALYZE; SELECT health_run()'
+         THEN 'PRAGMA analysis_limit = 400; ANALYZE main; SELECT health_run()'
        ELSE 'SELECT health_run()' END
  WHERE ?1 <> 'statistics' OR ?2 > 0;
 

@@ -344,17 +344,37 @@ SELECT json_patch('{}', json_object(
 
 -- name: health_columns
 -- Columns of the application's tables that take values as they come: no type,
--- or BLOB.
+-- or BLOB; and a name of the rowid, where there is one.  Not those that name
+-- rows or refer to them: the same value elsewhere would stay text.
 -- set: none
-SELECT m.name, c.name, c.type
-  FROM (SELECT name FROM main.sqlite_schema
-         WHERE type = 'table' AND rootpage > 0
-           AND name NOT LIKE 'sqlite\_%' ESCAPE '\' AND name NOT GLOB 'steward_*'
-         ORDER BY name LIMIT 100) AS m,
+SELECT m.name, c.name, c.type,
+       iif(m.wr, NULL,
+           (SELECT r.value FROM json_each('["rowid","_rowid_","oid"]') AS r
+             WHERE NOT EXISTS (SELECT 1
+                                 FROM pragma_table_xinfo(m.name, 'main') AS x
+                                WHERE x.name = r.value COLLATE NOCASE)
+             LIMIT 1))
+  FROM (SELECT l.name, l.wr FROM pragma_table_list AS l
+         WHERE l.schema = 'main' AND l.type = 'table'
+           AND l.name NOT LIKE 'sqlite\_%' ESCAPE '\'
+           AND l.name NOT GLOB 'steward_*'
+           AND NOT EXISTS (SELECT 1 FROM main.sqlite_schema AS v
+                            WHERE v.type = 'table' AND v.rootpage = 0
+                              AND substr(l.name, 1, length(v.name) + 1)
+                                = v.name || '_' COLLATE NOCASE)
+         ORDER BY l.name LIMIT 100) AS m,
        pragma_table_info(m.name, 'main') AS c
- WHERE c.type = ''
-    OR (upper(c.type) GLOB '*BLOB*' AND upper(c.type) NOT GLOB '*INT*'
-        AND upper(c.type) NOT GLOB '*CHAR*' AND upper(c.type) NOT GLOB '*TEXT*');
+ WHERE (c.type = ''
+     OR (upper(c.type) GLOB '*BLOB*' AND upper(c.type) NOT GLOB '*INT*'
+         AND upper(c.type) NOT GLOB '*CHAR*'
+         AND upper(c.type) NOT GLOB '*CLOB*'
+         AND upper(c.type) NOT GLOB '*TEXT*'))
+   AND c.pk = 0
+   AND NOT EXISTS (SELECT 1 FROM pragma_foreign_key_list(m.name, 'main') AS f
+                    WHERE f."from" = c.name COLLATE NOCASE)
+   AND NOT EXISTS (SELECT 1 FROM pragma_index_list(m.name, 'main') AS u,
+                                 pragma_index_info(u.name, 'main') AS i
+                    WHERE u."unique" AND i.name = c.name COLLATE NOCASE);
 
 -- name: health_captured
 -- Statements of this file that were captured.

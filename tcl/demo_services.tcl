@@ -117,10 +117,10 @@ proc demo::walk_doctor {} {
         CREATE INDEX @tag_kb_name ON @cache(kb, name);
         SELECT severity, sql FROM steward_doctor
          WHERE finding = 'duplicate_index' AND sql LIKE '%@tag%';
-      } {{advice\s+DROP INDEX "@tag_kb"}}
+      } {{advice\s+DROP INDEX "main"\."@tag_kb"}}
   step "Run it, and the finding is gone" \
       "steward_doctor is empty when all is well." {
-        DROP INDEX "@tag_kb";
+        DROP INDEX "main"."@tag_kb";
         SELECT count(*) AS findings FROM steward_doctor
          WHERE finding = 'duplicate_index' AND sql LIKE '%@tag%';
       } {{findings\s+-+\s+0}}

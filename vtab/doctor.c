@@ -50,7 +50,9 @@ static const Kind aKind[] = {
      ARG_NAME},
     {"warning", "foreign_keys", SQL_doctor_pass, "maintenance",
      "rows refer to rows that are not there",
-     "these rows are deleted: look at them first with PRAGMA foreign_key_check",
+     "these rows are deleted: look at them first with PRAGMA "
+     "foreign_key_check; "
+     "where the table they refer to is gone, only looks again",
      ARG_NAME},
     {"warning", "storage_space", SQL_doctor_check, NULL,
      "a full disk fails every write, and a vacuum needs room for a copy",
@@ -129,10 +131,16 @@ static const Kind aKind[] = {
     {"advice", "keyless", SQL_doctor_keyless, NULL,
      "nothing says which row is meant: a VACUUM may number them anew, and "
      "streams and merges need a key",
-     "the table gets a key column; every row is written once", ARG_NONE},
+     "the table gets a key column; every row is written once; an INSERT gives "
+     "the key from then on, and names its columns or has one value more",
+     ARG_NONE},
     {"advice", "text_numbers", SQL_doctor_text_numbers, NULL,
      "'10' comes before '9' and is not equal to 10",
-     "the values become numbers; every row is written once", ARG_NUMBERS},
+     "text that reads the same as an integer becomes that integer, in these "
+     "rows only: all other text stays as it is; from then on 10 finds them, "
+     "and "
+     "'10' does not; the table is read once",
+     ARG_NUMBERS},
     {"advice", "unused_index", SQL_doctor_unused_index, NULL,
      "every write keeps it up to date for nothing, if what was captured is all "
      "there is",
@@ -165,7 +173,7 @@ static const Kind aKind[] = {
 **   CREATE INDEX t_b ON t(b);
 **   CREATE INDEX t_bc ON t(b, c);
 **   SELECT severity, sql FROM steward_doctor WHERE finding='duplicate_index';
-**   -- advice|DROP INDEX "t_b"
+**   -- advice|DROP INDEX "main"."t_b"
 */
 static void take_rows(StewardCall *c, StewardRows *r, const Kind *k,
                       sqlite3_stmt *pRow) {
