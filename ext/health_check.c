@@ -16,9 +16,9 @@ typedef struct Kind {
   const char *zType;
   void (*xCheck)(StewardCall *, HealthLook *, HealthCheck *);
   enum StewardSqlId eSql; /* or a statement, for ... */
-  const char *zArg; /* ... "", "l": ms of the clock, "w": wal_autocheckpoint */
-  const char *zSet; /* what must be installed, or NULL */
-  const char *zWarning; /* settings; NULL: 1 and never */
+  const char *zArg;       /* ... "", "l": ms of the clock */
+  const char *zSet;       /* what must be installed, or NULL */
+  const char *zWarning;   /* settings; NULL: 1 and never */
   const char *zCritical;
 } Kind;
 
@@ -54,12 +54,8 @@ static const char *status_word(const char *z) {
 
 /* A check that is a statement: value, details, status. */
 static void check_statement(StewardCall *c, const Kind *pKind, HealthCheck *k) {
-  sqlite3_stmt *pRow;
-  i64 iNow = steward_now(c->p);
-  if (pKind->zArg[0] == 'w') {
-    iNow = steward_exec_int(c, 0, "PRAGMA main.wal_autocheckpoint");
-  }
-  pRow = steward_query(c, pKind->eSql, pKind->zArg[0] ? "l" : "", iNow);
+  sqlite3_stmt *pRow = steward_query(c, pKind->eSql, pKind->zArg[0] ? "l" : "",
+                                     steward_now(c->p));
   if (steward_next(c, pRow)) {
     k->rValue = sqlite3_column_double(pRow, 0);
     k->zDetails = steward_mprintf(c, "%s", steward_column(c, pRow, 1));
@@ -270,6 +266,34 @@ static void check_statistics(StewardCall *c, HealthLook *l, HealthCheck *k) {
                                   : "");
 }
 
+/* Settings of this connection and file that lose data or speed, as the doctor
+** finds them. */
+static void check_settings(StewardCall *c, HealthLook *l, HealthCheck *k) {
+  i64 nFrames = steward_exec_int(c, 0, "PRAGMA wal_autocheckpoint");
+  sqlite3_stmt *pRow =
+      steward_query(c, SQL_doctor_settings, "tl", (char *)NULL, nFrames);
+  sqlite3_str *pFound = sqlite3_str_new(c->db);
+  char *zFound, *zMend = NULL;
+  while (steward_next(c, pRow)) {
+    const char *zWhat = steward_column(c, pRow, 0);
+    sqlite3_str_appendall(pFound, k->rValue > 0 ? "," : "");
+    steward_json_string(pFound, zWhat, (int)strlen(zWhat));
+    if (sqlite3_column_int(pRow, 3)) k->zStatus = "critical";
+    if (zMend == NULL) {
+      zMend = steward_mprintf(c, "%s", steward_column(c, pRow, 2));
+    }
+    k->rValue += 1;
+  }
+  steward_give(c, SQL_doctor_settings, pRow);
+  zFound = steward_str_finish(c, pFound);
+  if (zMend) {
+    k->zDetails =
+        steward_mprintf(c, "{\"found\":[%s],\"sql\":\"%s\"}", zFound, zMend);
+  }
+  sqlite3_free(zFound);
+  sqlite3_free(zMend);
+}
+
 /* How many rows a question of the doctor gives; zList is its ?1, or NULL. */
 static i64 count_rows(StewardCall *c, enum StewardSqlId id, const char *zList) {
   sqlite3_stmt *pRow = steward_query(c, id, zList ? "t" : "", zList);
@@ -359,7 +383,7 @@ static const Kind aKind[] = {
     {"wal_size", check_wal, 0, "", NULL, BOUNDS("wal_size")},
     {"checkpoint", check_checkpoint, 0, "", NULL, BOUNDS("checkpoint")},
     {"statistics", check_statistics, 0, "", NULL, BOUNDS("statistics")},
-    {"settings", NULL, SQL_health_settings, "w", NULL, NULL, NULL},
+    {"settings", check_settings, 0, "", NULL, NULL, NULL},
     {"transactions", check_transactions, 0, "", NULL, BOUNDS("transactions")},
     {"expiry", NULL, SQL_health_expiry, "", "core", BOUNDS("expiry")},
     {"deliveries", NULL, SQL_health_deliveries, "", "delivery",

@@ -2,14 +2,17 @@
 ** health_schema.c - what the schema alone does not tell: columns whose values
 ** are numbers written as text, and indexes that no statement uses.
 **
-** Both look at a bounded number of things for a bounded time: 20 rows of each
-** of 100 tables, 200 captured statements.
+** Both look at a bounded number of things for a bounded time: 40 rows of each
+** of 100 tables, 200 captured statements.  What they cannot know they leave
+** out: to drop an index that is used costs more than to keep one that is not.
 */
 #include <string.h>
+#include <time.h>
 
 #include "health_int.h"
+#include "perf_int.h"
 
-enum { LOOK_US = 15000 };
+enum { LOOK_US = 15000, STATEMENTS = 200 };
 
 static void list_open(sqlite3_str *pOut) {
   sqlite3_str_appendchar(pOut, 1, '[');
@@ -51,31 +54,29 @@ static int is_text_number(StewardCall *c, const char *zTable,
   return b;
 }
 
-/* Did a step make the table?  What it holds, and what queries need of it, the
-** library knows. */
-static int is_ours(StewardCall *c, const char *zTable) {
-  char *zSet;
-  if (!steward_installed(c, "core")) return 0;
-  zSet = steward_text(c, SQL_migrate_maker, "t", zTable);
-  sqlite3_free(zSet);
-  return zSet != NULL;
+/* What steps have made, as JSON; NULL: nothing.  Caller frees. */
+static char *made_names(StewardCall *c) {
+  return steward_installed(c, "core") ? steward_text(c, SQL_health_made, "")
+                                      : NULL;
 }
 
 /* Columns without an affinity that hold such, as [[table, column, type,
 ** condition]]; caller frees. */
 char *health_text_numbers(StewardCall *c) {
-  i64 iUntil = steward_monotonic_us() + LOOK_US;
+  i64 iUntil = 0; /* not before there is a column to look at */
   sqlite3_str *pOut = sqlite3_str_new(c->db);
-  sqlite3_stmt *pRow = steward_query(c, SQL_health_columns, "");
+  char *zMade = made_names(c);
+  sqlite3_stmt *pRow = steward_query(c, SQL_health_columns, "t", zMade);
   list_open(pOut);
-  while (steward_next(c, pRow) && steward_monotonic_us() < iUntil) {
+  while ((iUntil == 0 || steward_monotonic_us() < iUntil) &&
+         steward_next(c, pRow)) {
     const char *zTable = steward_column(c, pRow, 0);
     const char *zColumn = steward_column(c, pRow, 1);
     const char *zType = steward_column(c, pRow, 2);
     const char *zRowid = (const char *)sqlite3_column_text(pRow, 3);
     char *zIs = number_condition(c, zColumn);
-    if (is_text_number(c, zTable, zColumn, zIs, zRowid) &&
-        !is_ours(c, zTable)) {
+    if (iUntil == 0) iUntil = steward_monotonic_us() + LOOK_US;
+    if (is_text_number(c, zTable, zColumn, zIs, zRowid)) {
       list_add(pOut, zTable, zColumn);
       sqlite3_str_appendchar(pOut, 1, ',');
       steward_json_string(pOut, zType, (int)strlen(zType));
@@ -86,57 +87,84 @@ char *health_text_numbers(StewardCall *c) {
     sqlite3_free(zIs);
   }
   steward_give(c, SQL_health_columns, pRow);
+  sqlite3_free(zMade);
   sqlite3_str_appendchar(pOut, 1, ']');
   return steward_str_finish(c, pOut);
 }
 
-/* Note the indexes that a statement would use: the word behind INDEX. */
-static void note_plan(StewardCall *c, const char *zSql, sqlite3_str *pUsed) {
+/* Note what the plan of a statement says, a line for each step.  0: it cannot
+** be prepared, so nobody knows what it uses. */
+static int note_plan(StewardCall *c, const char *zSql, sqlite3_str *pUsed) {
   sqlite3_stmt *pPlan = NULL;
-  /* one that cannot be prepared any more uses nothing */
-  if (steward_explain(c, zSql, &pPlan, NULL) == SQLITE_OK) {
-    while (pPlan && sqlite3_step(pPlan) == SQLITE_ROW) {
-      const char *z = (const char *)sqlite3_column_text(pPlan, 3);
-      const char *zIndex = z ? strstr(z, " INDEX ") : NULL;
-      if (zIndex) {
-        sqlite3_str_appendf(pUsed, "\n%.*s\n", (int)strcspn(zIndex + 7, " "),
-                            zIndex + 7);
-      }
-    }
+  int rc = steward_explain(c, zSql, &pPlan, NULL);
+  if (pPlan) rc = sqlite3_step(pPlan);
+  while (pPlan && rc == SQLITE_ROW) {
+    const char *z = (const char *)sqlite3_column_text(pPlan, 3);
+    sqlite3_str_appendf(pUsed, "%s\n", z ? z : "");
+    rc = sqlite3_step(pPlan);
   }
   sqlite3_finalize(pPlan);
+  if (rc == SQLITE_NOMEM) steward_fail_nomem(c);
+  if (rc == SQLITE_INTERRUPT) steward_fail_rc(c, rc, "interrupted");
+  return rc == SQLITE_DONE;
 }
 
-/* The indexes that none of the captured statements of this file uses, as
-** [[table, index, statements]], when 20 or more were captured; caller frees. */
-char *health_unused_indexes(StewardCall *c) {
-  i64 iUntil = steward_monotonic_us() + LOOK_US;
-  sqlite3_str *pUsed = sqlite3_str_new(c->db), *pOut = sqlite3_str_new(c->db);
+/* The time that this thread has worked.  Plans are made without waiting for
+** anything, so a busy machine makes as many of them. */
+static i64 worked_us(void) {
+  struct timespec t;
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+  return (i64)t.tv_sec * 1000000 + t.tv_nsec / 1000;
+}
+
+/* What the plans of the captured statements of this file say; NULL when they do
+** not tell everything: fewer than 20 were captured, more than STATEMENTS, some
+** were lost, one says too little.  Caller frees. */
+static char *captured_plans(StewardCall *c, i64 *pn /* OUT */,
+                            int *pbPattern /* OUT */) {
+  i64 iUntil = worked_us() + LOOK_US;
+  sqlite3_str *pUsed = sqlite3_str_new(c->db);
   sqlite3_stmt *pRow;
+  PerfInfo info;
   char *zUsed;
-  int n = 0, bAll = 1;
-  pRow = steward_query(c, SQL_health_captured, "");
-  while (steward_next(c, pRow) && bAll) {
-    note_plan(c, steward_column(c, pRow, 0), pUsed);
-    n++;
-    bAll = steward_monotonic_us() < iUntil;
+  int bAll;
+  perf_store_info(&info);
+  bAll = info.nEvicted == 0 && info.nLost == 0;
+  *pn = 0;
+  *pbPattern = 0;
+  pRow = bAll ? steward_query(c, SQL_health_captured, "") : NULL;
+  while (bAll && steward_next(c, pRow)) {
+    *pn = sqlite3_column_int64(pRow, 0);
+    *pbPattern |= sqlite3_column_int(pRow, 2);
+    bAll = *pn <= STATEMENTS && !sqlite3_column_int(pRow, 3) &&
+           note_plan(c, steward_column(c, pRow, 1), pUsed) &&
+           worked_us() < iUntil;
   }
   steward_give(c, SQL_health_captured, pRow);
   zUsed = steward_str_finish(c, pUsed);
+  if (bAll && *pn >= 20) return zUsed;
+  sqlite3_free(zUsed);
+  return NULL;
+}
+
+/* The indexes that none of the captured statements of this file uses, as
+** [[table, index, statements]], as far as they tell; caller frees. */
+char *health_unused_indexes(StewardCall *c) {
+  i64 n;
+  sqlite3_str *pOut = sqlite3_str_new(c->db);
+  int bPattern;
+  char *zUsed = captured_plans(c, &n, &bPattern);
   list_open(pOut);
-  if (bAll && n >= 20) {
-    pRow = steward_query(c, SQL_health_own_indexes, "");
-    while (steward_next(c, pRow) && zUsed) {
-      const char *zTable = steward_column(c, pRow, 0);
-      const char *zIndex = steward_column(c, pRow, 1);
-      char *zLine = steward_mprintf(c, "\n%s\n", zIndex);
-      if (zLine && strstr(zUsed, zLine) == NULL && !is_ours(c, zTable)) {
-        list_add(pOut, zTable, zIndex);
-        sqlite3_str_appendf(pOut, ",%d]", n);
-      }
-      sqlite3_free(zLine);
+  if (zUsed) {
+    char *zMade = made_names(c);
+    sqlite3_stmt *pRow =
+        steward_query(c, SQL_health_unused, "ttl", zMade, zUsed, (i64)bPattern);
+    while (steward_next(c, pRow)) {
+      list_add(pOut, steward_column(c, pRow, 0), steward_column(c, pRow, 1));
+      sqlite3_str_appendf(pOut, ",%lld]", n);
     }
-    steward_give(c, SQL_health_own_indexes, pRow);
+    steward_give(c, SQL_health_unused, pRow);
+    sqlite3_free(zMade);
   }
   sqlite3_free(zUsed);
   sqlite3_str_appendchar(pOut, 1, ']');

@@ -29,34 +29,52 @@ SELECT 'the database is not in WAL mode',
        json_object('journal_mode', j.journal_mode), 'PRAGMA journal_mode = WAL'
   FROM pragma_journal_mode AS j, pragma_database_list AS d
  WHERE d.name = 'main' AND d.file <> ''
-   AND j.journal_mode IN ('delete', 'truncate', 'persist', 'off', 'memory');
+   AND j.journal_mode IN ('delete', 'truncate', 'persist');
 
--- name: doctor_synchronous
--- Commits that do not last.
-SELECT 'synchronous is OFF on this connection',
-       json_object('synchronous', s.synchronous),
-       iif(j.journal_mode = 'wal', 'PRAGMA synchronous = NORMAL',
-           'PRAGMA synchronous = FULL')
-  FROM pragma_synchronous AS s, pragma_journal_mode AS j
- WHERE s.synchronous = 0;
-
--- name: doctor_busy_timeout
--- A connection that does not wait.
-SELECT 'this connection has no busy timeout', json_object('busy_timeout', 0),
-       'PRAGMA busy_timeout = 5000'
-  FROM pragma_busy_timeout AS b, pragma_database_list AS d
- WHERE b.timeout = 0 AND d.name = 'main' AND d.file <> '';
-
--- name: doctor_foreign_keys_off
--- Foreign keys that nobody enforces.
-SELECT printf('%d tables have foreign keys, and this connection does not '
-              || 'enforce them', count(DISTINCT m.name)),
-       json_object('tables', count(DISTINCT m.name), 'first', min(m.name)),
-       'PRAGMA foreign_keys = ON'
-  FROM pragma_foreign_keys AS k, main.sqlite_schema AS m,
-       pragma_foreign_key_list(m.name, 'main') AS f
- WHERE k.foreign_keys = 0 AND m.type = 'table'
-HAVING count(*) > 0;
+-- name: doctor_settings
+-- Settings of this connection and file that lose data (1) or speed (0), ?1 or
+-- (NULL) each, those that lose data first.  ?2: wal_autocheckpoint, which has
+-- no table.  The library's own tables are right without foreign keys.
+SELECT what, evidence, sql, bad FROM (
+  SELECT 'synchronous is OFF on this connection' AS what,
+         json_object('synchronous', s.synchronous) AS evidence,
+         iif(j.journal_mode = 'wal', 'PRAGMA synchronous = NORMAL',
+             'PRAGMA synchronous = FULL') AS sql, 1 AS bad
+    FROM pragma_synchronous AS s, pragma_journal_mode AS j,
+         pragma_database_list AS d
+   WHERE coalesce(?1, 'synchronous') = 'synchronous'
+     AND s.synchronous = 0 AND d.name = 'main' AND d.file <> ''
+  UNION ALL
+  SELECT 'journal_mode is ' || j.journal_mode,
+         json_object('journal_mode', j.journal_mode),
+         'PRAGMA journal_mode = WAL', 1
+    FROM pragma_journal_mode AS j, pragma_database_list AS d
+   WHERE coalesce(?1, 'journal_mode') = 'journal_mode'
+     AND d.name = 'main' AND d.file <> '' AND j.journal_mode IN ('off', 'memory')
+  UNION ALL
+  SELECT printf('%d tables have foreign keys, and this connection does not '
+                || 'enforce them', count(DISTINCT m.name)),
+         json_object('tables', count(DISTINCT m.name), 'first', min(m.name)),
+         'PRAGMA foreign_keys = ON', 0
+    FROM pragma_foreign_keys AS k CROSS JOIN main.sqlite_schema AS m,
+         pragma_foreign_key_list(m.name, 'main') AS f
+   WHERE coalesce(?1, 'foreign_keys_off') = 'foreign_keys_off'
+     AND k.foreign_keys = 0 AND m.type = 'table'
+     AND m.name NOT GLOB 'steward_*' AND m.name NOT GLOB 'am_*'
+  HAVING count(*) > 0
+  UNION ALL
+  SELECT 'nothing copies the WAL into the file',
+         json_object('wal_autocheckpoint', ?2),
+         'PRAGMA wal_autocheckpoint = 1000', 0
+    FROM pragma_journal_mode AS j
+   WHERE coalesce(?1, 'wal_autocheckpoint') = 'wal_autocheckpoint'
+     AND j.journal_mode = 'wal' AND ?2 <= 0
+  UNION ALL
+  SELECT 'this connection has no busy timeout', json_object('busy_timeout', 0),
+         'PRAGMA busy_timeout = 5000', 0
+    FROM pragma_busy_timeout AS b, pragma_database_list AS d
+   WHERE coalesce(?1, 'busy_timeout') = 'busy_timeout'
+     AND b.timeout = 0 AND d.name = 'main' AND d.file <> '');
 
 -- name: doctor_foreign_key_index
 -- Columns that refer to another table and that no index begins with.  A partial
@@ -230,6 +248,9 @@ SELECT printf('a %s vacuum of %s was killed while it ran', l.vacuum_type,
 -- Tables whose rows have no name: no primary key and no unique index.  The
 -- column, and its index, get the first names that are free.
 -- set: none
+WITH virtual(prefix) AS MATERIALIZED (
+  SELECT name || '_' FROM main.sqlite_schema
+   WHERE type = 'table' AND rootpage = 0)
 SELECT printf('table %s has no key', k.tbl), json_object('table', k.tbl),
        printf('ALTER TABLE "main"."%w" ADD COLUMN %s INTEGER; UPDATE '
               || '"main"."%w" SET %s = %s; CREATE UNIQUE INDEX "main"."%w" ON '
@@ -260,10 +281,9 @@ SELECT printf('table %s has no key', k.tbl), json_object('table', k.tbl),
    WHERE m.schema = 'main' AND m.type = 'table'
      AND m.name NOT LIKE 'sqlite\_%' ESCAPE '\'
      AND m.name NOT GLOB 'steward_*'
-     AND NOT EXISTS (SELECT 1 FROM main.sqlite_schema AS v
-                      WHERE v.type = 'table' AND v.rootpage = 0
-                        AND substr(m.name, 1, length(v.name) + 1)
-                              = v.name || '_' COLLATE NOCASE)
+     AND NOT EXISTS (SELECT 1 FROM virtual AS v
+                      WHERE substr(m.name, 1, length(v.prefix))
+                          = v.prefix COLLATE NOCASE)
      AND NOT EXISTS (SELECT 1 FROM pragma_table_info(m.name, 'main') AS c
                       WHERE c.pk > 0)
      AND NOT EXISTS (SELECT 1 FROM pragma_index_list(m.name, 'main') AS l
@@ -396,13 +416,6 @@ SELECT printf('%d of the newest and oldest metrics do not count', count(*)),
                         SELECT id FROM main.steward_performance_metrics
                          ORDER BY id LIMIT 32)))
  WHERE bad_time OR bad_value HAVING count(*) > 0;
-
--- name: doctor_autocheckpoint
--- A WAL that only grows.  ?1: wal_autocheckpoint.
-SELECT 'nothing copies the WAL into the file',
-       json_object('wal_autocheckpoint', ?1),
-       'PRAGMA wal_autocheckpoint = 1000'
-  FROM pragma_journal_mode AS j WHERE j.journal_mode = 'wal' AND ?1 <= 0;
 
 -- name: doctor_jobs
 -- Jobs that died within a day, and jobs whose lease nobody took back.  ?1: now,

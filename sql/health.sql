@@ -126,14 +126,22 @@ SELECT coalesce(100.0 * w.times_worse, 0.0),
   FROM (SELECT 1) LEFT JOIN worst AS w;
 
 -- name: health_growth
--- Bytes by which the file grows in a day, as its oldest logged check tells.
--- ?1: bytes now, ?2: now, ms.
+-- Bytes by which this file grows in a day, as its oldest logged check tells;
+-- what else stands in the log, from the application or about other files, does
+-- not count.  ?1: bytes now, ?2: now, ms.
 -- set: maintenance
-SELECT CAST((?1 - (details ->> '$.bytes')) * 86400.0
-            / max(3600, ?2 / 1000 - unixepoch(checked_ts)) AS INTEGER)
-  FROM (SELECT check_type, details, checked_ts FROM main.steward_health_checks
-         ORDER BY id LIMIT 64)
- WHERE check_type = 'storage_space' LIMIT 1;
+SELECT CAST((?1 - bytes) * 86400.0 / max(3600, ?2 / 1000 - at) AS INTEGER)
+  FROM (SELECT CASE json_valid(details) WHEN 1 THEN details ->> '$.bytes' END
+                 AS bytes, unixepoch(checked_ts) AS at
+          FROM (SELECT check_type, details, checked_ts
+                  FROM main.steward_health_checks
+                 WHERE db_path = (SELECT iif(file = '', ':memory:', file)
+                                    FROM pragma_database_list
+                                   WHERE name = 'main')
+                 ORDER BY id LIMIT 64)
+         WHERE check_type = 'storage_space')
+ WHERE typeof(bytes) = 'integer' AND bytes >= 0 AND at IS NOT NULL
+ LIMIT 1;
 
 -- name: health_fragmentation
 -- Percent of the pages' bytes that hold nothing, in b-trees of 64 pages or more.
@@ -170,42 +178,6 @@ SELECT CASE WHEN EXISTS (SELECT 1 FROM main.sqlite_schema
 -- name: health_indexes
 -- Indexes that statistics would be about.
 SELECT count(*) FROM main.sqlite_schema AS m WHERE m.type = 'index';
-
--- name: health_settings
--- Settings of this connection and file that lose data or speed: how many.  ?1:
--- wal_autocheckpoint, which has no table.
-SELECT count(*), json_patch('{}', json_object('found',
-         iif(count(*) > 0, json_group_array(what), NULL), 'sql', min(sql))),
-       iif(max(bad), 'critical', NULL)
-  FROM (
-  SELECT 1 AS bad, 'synchronous is OFF' AS what,
-         iif(j.journal_mode = 'wal', 'PRAGMA synchronous = NORMAL',
-             'PRAGMA synchronous = FULL') AS sql
-    FROM pragma_synchronous AS s, pragma_journal_mode AS j,
-         pragma_database_list AS d
-   WHERE s.synchronous = 0 AND d.name = 'main' AND d.file <> ''
-  UNION ALL
-  SELECT 1, 'journal_mode is ' || j.journal_mode, 'PRAGMA journal_mode = WAL'
-    FROM pragma_journal_mode AS j, pragma_database_list AS d
-   WHERE d.name = 'main' AND d.file <> ''
-     AND j.journal_mode IN ('off', 'memory')
-  UNION ALL
-  SELECT 0, 'foreign keys are there and not enforced',
-         'PRAGMA foreign_keys = ON'
-    FROM pragma_foreign_keys AS k
-   WHERE k.foreign_keys = 0
-     AND EXISTS (SELECT 1 FROM main.sqlite_schema AS m,
-                        pragma_foreign_key_list(m.name, 'main') AS f
-                  WHERE m.type = 'table'
-                    AND m.name NOT GLOB 'steward_*' AND m.name NOT GLOB 'am_*')
-  UNION ALL
-  SELECT 0, 'wal_autocheckpoint is off', 'PRAGMA wal_autocheckpoint = 1000'
-    FROM pragma_journal_mode AS j
-   WHERE ?1 <= 0 AND j.journal_mode = 'wal'
-  UNION ALL
-  SELECT 0, 'there is no busy timeout', 'PRAGMA busy_timeout = 5000'
-    FROM pragma_busy_timeout AS b, pragma_database_list AS d
-   WHERE b.timeout = 0 AND d.name = 'main' AND d.file <> '');
 
 -- name: health_expiry
 -- Rows that are due and still there; critical where a policy does not work.
@@ -342,11 +314,22 @@ SELECT json_patch('{}', json_object(
          'sql', iif(max(?5, ?6) >= 90 OR (?4 > 0 AND ?2 / ?4 < 7),
                     'SELECT recommended FROM vacuum_status', NULL)));
 
+-- name: health_made
+-- What steps have made: what these tables hold, and what queries need of them,
+-- the library knows.
+-- set: core
+SELECT json_group_array(json_extract(j.value, '$.name'))
+  FROM main.steward_migrations AS m, json_each(m.made) AS j;
+
 -- name: health_columns
 -- Columns of the application's tables that take values as they come: no type,
 -- or BLOB; and a name of the rowid, where there is one.  Not those that name
--- rows or refer to them: the same value elsewhere would stay text.
+-- rows or refer to them: the same value elsewhere would stay text.  ?1:
+-- health_made.
 -- set: none
+WITH virtual(prefix) AS MATERIALIZED (
+  SELECT name || '_' FROM main.sqlite_schema
+   WHERE type = 'table' AND rootpage = 0)
 SELECT m.name, c.name, c.type,
        iif(m.wr, NULL,
            (SELECT r.value FROM json_each('["rowid","_rowid_","oid"]') AS r
@@ -358,10 +341,10 @@ SELECT m.name, c.name, c.type,
          WHERE l.schema = 'main' AND l.type = 'table'
            AND l.name NOT LIKE 'sqlite\_%' ESCAPE '\'
            AND l.name NOT GLOB 'steward_*'
-           AND NOT EXISTS (SELECT 1 FROM main.sqlite_schema AS v
-                            WHERE v.type = 'table' AND v.rootpage = 0
-                              AND substr(l.name, 1, length(v.name) + 1)
-                                = v.name || '_' COLLATE NOCASE)
+           AND l.name NOT IN (SELECT value FROM json_each(?1))
+           AND NOT EXISTS (SELECT 1 FROM virtual AS v
+                            WHERE substr(l.name, 1, length(v.prefix))
+                                = v.prefix COLLATE NOCASE)
          ORDER BY l.name LIMIT 100) AS m,
        pragma_table_info(m.name, 'main') AS c
  WHERE (c.type = ''
@@ -377,19 +360,92 @@ SELECT m.name, c.name, c.type,
                     WHERE u."unique" AND i.name = c.name COLLATE NOCASE);
 
 -- name: health_captured
--- Statements of this file that were captured.
+-- Statements of this file that were captured: which, the text to be explained,
+-- does it compare with patterns, does it order by what only a number names?  A
+-- text leaves open how long a list is and what the LIMIT; such a one comes
+-- several times.
 -- set: none
-SELECT query FROM perf_statements
- WHERE db_path = (SELECT file FROM pragma_database_list WHERE name = 'main')
-   AND query NOT LIKE 'CREATE %' AND query NOT LIKE 'DROP %'
-   AND query NOT LIKE 'PRAGMA %' AND query NOT LIKE 'ALTER %'
-   AND query NOT LIKE 'EXPLAIN %'
- ORDER BY calls DESC LIMIT 200;
+SELECT q.id, replace(replace(replace(q.query,
+         '(...)', v.value ->> 0),
+         ' LIMIT ?, ?', printf(' LIMIT %s OFFSET ?', v.value ->> 1)),
+         ' LIMIT ?', ' LIMIT ' || (v.value ->> 1)),
+       q.query LIKE '% LIKE %' OR q.query LIKE '% GLOB %',
+       replace(q.query, ' LIMIT ?, ?', '') LIKE '% BY ?%'
+       OR replace(q.query, ' LIMIT ?, ?', '') LIKE '% BY %, ?%'
+  FROM (SELECT row_number() OVER () AS id, query FROM perf_statements
+         WHERE db_path = (SELECT file FROM pragma_database_list
+                           WHERE name = 'main')
+           AND (query NOT LIKE 'CREATE %'
+             OR query LIKE 'CREATE %TABLE % AS SELECT %'
+             OR query LIKE 'CREATE %TABLE % AS WITH %')
+           AND query NOT LIKE 'DROP %' AND query NOT LIKE 'PRAGMA %'
+           AND query NOT LIKE 'ALTER %' AND query NOT LIKE 'EXPLAIN %'
+         LIMIT 201) AS q
+  CROSS JOIN json_each('[["(?, ?)","?"],["(?)","1"],
+                         ["(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)","100"]]') AS v
+ WHERE v.key = 0 OR instr(q.query, '(...)') OR instr(q.query, ' LIMIT ?');
 
--- name: health_own_indexes
--- The application's indexes that only make reading faster.
+-- name: health_unused
+-- The application's indexes that only make reading faster, and that no plan of
+-- ?2 (details, a line each) names.  Not those about which plans of captured
+-- statements say nothing: partial ones, such on expressions, on columns that
+-- refer to another table, whatever a trigger, a virtual table or a view that
+-- they read speaks of, all when there are samples of values (sqlite_stat4), and
+-- with ?3, where a pattern was compared, on columns that hold text.  ?1:
+-- health_made.
 -- set: none
-SELECT m.name, l.name
-  FROM main.sqlite_schema AS m, pragma_index_list(m.name, 'main') AS l
- WHERE m.type = 'table' AND l.origin = 'c' AND l."unique" = 0
-   AND m.name NOT GLOB 'steward_*' AND l.name NOT GLOB 'steward_*';
+WITH RECURSIVE
+o(type, name, sql, rootpage) AS MATERIALIZED (
+  SELECT type, lower(name), sql, rootpage FROM main.sqlite_schema
+   WHERE name NOT IN (SELECT value FROM json_each(?1))
+   UNION ALL
+  SELECT type, lower(name), sql, rootpage FROM temp.sqlite_schema),
+word(name, pattern) AS MATERIALIZED (
+  SELECT DISTINCT name, printf('*[^a-z0-9_]%s[^a-z0-9_]*', replace(replace(
+           replace(name, '[', '[[]'), '*', '[*]'), '?', '[?]'))
+    FROM o),
+program(type, name, text) AS MATERIALIZED (
+  SELECT type, name, printf(' %s ', replace(replace(replace(lower(sql),
+           '""', '"'), '``', '`'), '''''', ''''))
+    FROM o
+   WHERE type IN ('trigger', 'view') OR (type = 'table' AND rootpage = 0)),
+hidden(text) AS MATERIALIZED (
+  SELECT text FROM program WHERE type <> 'view'
+   UNION
+  SELECT p.text FROM hidden AS h, program AS p, word AS w
+   WHERE p.type = 'view' AND w.name = p.name AND h.text GLOB w.pattern),
+virtual(prefix) AS MATERIALIZED (
+  SELECT name || '_' FROM o WHERE type = 'table' AND rootpage = 0),
+mine(tbl, name) AS MATERIALIZED (
+  SELECT m.name, l.name
+    FROM pragma_table_list AS m, pragma_index_list(m.name, 'main') AS l
+   WHERE m.schema = 'main' AND m.type = 'table'
+     AND m.name NOT GLOB 'steward_*' AND l.name NOT GLOB 'steward_*'
+     AND l.origin = 'c' AND l."unique" = 0 AND l.partial = 0
+     AND NOT instr(?2, printf(' INDEX %s (', l.name))
+     AND NOT instr(?2, printf(' INDEX %s%c', l.name, char(10)))
+     AND m.name NOT IN (SELECT value FROM json_each(?1))
+     AND NOT EXISTS (SELECT 1 FROM virtual AS v
+                      WHERE substr(m.name, 1, length(v.prefix))
+                          = v.prefix COLLATE NOCASE)
+     AND NOT EXISTS (SELECT 1 FROM main.sqlite_schema
+                      WHERE name = 'sqlite_stat4')
+     AND NOT EXISTS (SELECT 1 FROM pragma_index_xinfo(l.name, 'main') AS x
+                      WHERE x.key AND x.cid < -1)
+     AND NOT EXISTS (SELECT 1 FROM pragma_foreign_key_list(m.name, 'main') AS f,
+                                   pragma_index_info(l.name, 'main') AS i
+                      WHERE i.name = f."from" COLLATE NOCASE)
+     AND NOT (?3 AND EXISTS (
+           SELECT 1 FROM pragma_index_info(l.name, 'main') AS i,
+                         pragma_table_xinfo(m.name, 'main') AS c
+            WHERE c.cid = i.cid AND c.type NOT LIKE '%INT%'
+              AND (c.type = '' OR c.type LIKE '%CHAR%' OR c.type LIKE '%CLOB%'
+                OR c.type LIKE '%TEXT%' OR c.type LIKE '%BLOB%')))
+)
+SELECT i.tbl, i.name
+  FROM mine AS i
+  JOIN word AS t ON t.name = lower(i.tbl)
+  JOIN word AS x ON x.name = lower(i.name)
+ WHERE NOT EXISTS (SELECT 1 FROM hidden WHERE text GLOB t.pattern)
+   AND NOT EXISTS (SELECT 1 FROM program
+                    WHERE text GLOB '*indexed*' AND text GLOB x.pattern);

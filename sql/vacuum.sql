@@ -4,9 +4,11 @@
 SELECT name FROM pragma_database_list;
 
 -- name: vacuum_last
--- The last run that was logged.
+-- The last run of this file that was logged.
 -- set: maintenance
 SELECT started_ts, vacuum_type, status FROM main.steward_vacuum_log
+ WHERE db_path = (SELECT iif(file = '', ':memory:', file)
+                    FROM pragma_database_list WHERE name = 'main')
  ORDER BY id DESC LIMIT 1;
 
 -- name: vacuum_begin

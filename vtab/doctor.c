@@ -19,19 +19,24 @@ typedef struct Kind {
   const char *zEffect; /* of the SQL, with its cost */
   enum {
     ARG_NONE,
-    ARG_NAME,       /* ?1 is the kind's name */
-    ARG_NOW,        /* ?1 is the clock, ms */
-    ARG_CHECKPOINT, /* ?1 is wal_autocheckpoint */
-    ARG_CHECK,      /* asked where the check of that name is not healthy */
-    ARG_NUMBERS,    /* ?1 is a list that C makes */
+    ARG_NAME,    /* ?1 is the kind's name */
+    ARG_NOW,     /* ?1 is the clock, ms */
+    ARG_SETTING, /* ?1 is the kind's name, ?2 wal_autocheckpoint */
+    ARG_CHECK,   /* asked where the check of that name is not healthy */
+    ARG_NUMBERS, /* ?1 is a list that C makes */
     ARG_INDEXES
   } eArg;
 } Kind;
 
 static const Kind aKind[] = {
-    {"critical", "synchronous", SQL_doctor_synchronous, NULL,
+    {"critical", "synchronous", SQL_doctor_settings, NULL,
      "after a power cut the last transactions, or the whole file, can be lost",
-     "commits reach the disk; each waits for it", ARG_NONE},
+     "commits reach the disk; each waits for it", ARG_SETTING},
+    {"critical", "journal_mode", SQL_doctor_settings, NULL,
+     "a crash in the middle of a write leaves a damaged file, or half of a "
+     "transaction",
+     "what was not committed is undone, whatever happens; kept in the file",
+     ARG_SETTING},
     {"critical", "migrations", SQL_doctor_migrations, "core",
      "functions that need what is missing fail",
      "what is missing is made; milliseconds", ARG_NONE},
@@ -75,9 +80,9 @@ static const Kind aKind[] = {
      "the WAL grows and reads get slower as long as a reader stays on an old "
      "snapshot",
      "tries again: end the long reads first", ARG_CHECK},
-    {"warning", "wal_autocheckpoint", SQL_doctor_autocheckpoint, NULL,
+    {"warning", "wal_autocheckpoint", SQL_doctor_settings, NULL,
      "the WAL grows until somebody copies it",
-     "a commit that brings it to 1000 pages copies it", ARG_CHECKPOINT},
+     "a commit that brings it to 1000 pages copies it", ARG_SETTING},
     {"warning", "performance", SQL_doctor_check, "maintenance",
      "something takes longer than it did: perf_regressions lists what",
      "what is now counts as normal: look for the reason first", ARG_CHECK},
@@ -103,15 +108,15 @@ static const Kind aKind[] = {
      "the consumer does not get what it subscribed to: it is too slow, or its "
      "bound is too low (max_pending), or it is not running",
      "the loss is accepted, and the consumer goes on from here", ARG_NONE},
-    {"warning", "busy_timeout", SQL_doctor_busy_timeout, NULL,
+    {"warning", "busy_timeout", SQL_doctor_settings, NULL,
      "while another connection writes, every write here fails at once with "
      "'database is locked'",
-     "writes wait for up to 5 s", ARG_NONE},
-    {"warning", "foreign_keys_off", SQL_doctor_foreign_keys_off, NULL,
+     "writes wait for up to 5 s", ARG_SETTING},
+    {"warning", "foreign_keys_off", SQL_doctor_settings, NULL,
      "rows can refer to rows that are not there",
      "later writes are checked; PRAGMA foreign_key_check lists what is wrong "
      "already",
-     ARG_NONE},
+     ARG_SETTING},
     {"warning", "wal", SQL_doctor_wal, NULL,
      "reads get slower with its length, and the disk fills",
      "it is copied into the file and cut; writers wait meanwhile", ARG_NONE},
@@ -164,9 +169,11 @@ static const Kind aKind[] = {
 ** What is wrong with this database and this connection, the worst first; empty
 ** when all is well.  severity is critical (data is at risk), warning or advice;
 ** finding is the kind.  evidence is JSON; sql, run on this connection, makes
-** the row go away; effect says what it does and costs.
+** the row go away, or, where only you can mend it (integrity, transactions,
+** checkpoint, foreign_keys to a table that is gone), looks again; effect says
+** what it does and costs, and what to do first.
 ** Of your data it knows what health_run() has read; itself it reads the schema,
-** small tables, and 20 rows of each of 100 tables, so that it takes
+** small tables, and 40 rows of each of 100 tables, so that it takes
 ** milliseconds at any size.
 ** Source: seed 001, health monitoring.
 ** Example: CREATE TABLE t(a INTEGER PRIMARY KEY, b, c);
@@ -215,10 +222,10 @@ static void kind_rows(StewardCall *c, StewardRows *r, const Kind *k,
     if (c->p->clock.bPinned && strcmp(k->zName, "clock_back") == 0) break;
     take_rows(c, r, k, steward_query(c, k->eSql, "l", steward_now(c->p)));
     break;
-  case ARG_CHECKPOINT:
+  case ARG_SETTING:
     take_rows(
         c, r, k,
-        steward_query(c, k->eSql, "l",
+        steward_query(c, k->eSql, "tl", k->zName,
                       steward_exec_int(c, 0, "PRAGMA wal_autocheckpoint")));
     break;
   case ARG_CHECK: check_rows(c, r, k, l); break;
