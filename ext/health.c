@@ -144,13 +144,19 @@ static void health_run(sqlite3_context *ctx, int argc, sqlite3_value **argv) {
   }
 }
 
-/* What others see of it: committed at once, where that is possible. */
+/* What others see of it: committed at once, where that is possible; a lock of
+** somebody else is no reason to stop reading. */
 static void tell_progress(StewardCall *c, HealthPass *h) {
-  if (sqlite3_get_autocommit(c->db) &&
-      sqlite3_txn_state(c->db, "main") == SQLITE_TXN_NONE) {
-    h->s.iMoved = steward_now(c->p);
-    steward_slice_store(c, &h->s);
+  StewardCall own = {.p = c->p, .db = c->db, .zFunc = c->zFunc};
+  if (h->bQuiet || !sqlite3_get_autocommit(c->db) ||
+      sqlite3_txn_state(c->db, "main") != SQLITE_TXN_NONE) {
+    return;
   }
+  h->s.iMoved = steward_now(c->p);
+  steward_slice_store(&own, &h->s);
+  /* once it waited in vain, it does not wait at every table */
+  h->bQuiet = steward_forgive_busy(&own);
+  steward_adopt(c, &own);
 }
 
 /* health_full() -> TEXT, healthy, warning or critical    directonly
@@ -160,7 +166,7 @@ static void tell_progress(StewardCall *c, HealthPass *h) {
 ** nobody waits for it.
 ** Set: maintenance
 ** Errors: those of health_run(); BUSY when another connection locks the file
-**   meanwhile.
+**   meanwhile, or still writes when the result is to be stored.
 ** Source: seed 001, "Database integrity verification".
 ** Example: PRAGMA foreign_keys = ON;
 **   SELECT health_full(); -- healthy
@@ -177,6 +183,7 @@ static void health_full(sqlite3_context *ctx, int argc, sqlite3_value **argv) {
                  "set 'maintenance' is not installed: SELECT "
                  "migrate_up('maintenance')");
   }
+  steward_writable(&c); /* before it reads for an hour */
   health_look_open(&c, &l);
   if (c.rc == SQLITE_OK) {
     try_checkpoint(&c, &l);

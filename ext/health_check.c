@@ -8,7 +8,6 @@
 ** once.
 */
 #include <string.h>
-#include <sys/statvfs.h>
 
 #include "health_int.h"
 
@@ -152,14 +151,10 @@ static void check_pass(StewardCall *c, HealthLook *l, HealthCheck *k) {
 ** The file and its disk
 */
 
-static i64 pragma_int(StewardCall *c, const char *zPragma) {
-  return steward_exec_int(c, 0, "PRAGMA main.%s", zPragma);
-}
-
 /* How much of the file holds nothing?  64 pages are nothing to speak of. */
 static void check_freelist(StewardCall *c, HealthLook *l, HealthCheck *k) {
-  i64 nPage = pragma_int(c, "page_count");
-  i64 nFree = pragma_int(c, "freelist_count");
+  i64 nPage = steward_pragma(c, "main", "page_count");
+  i64 nFree = steward_pragma(c, "main", "freelist_count");
   k->rValue = nPage > 0 ? 100.0 * (double)nFree / (double)nPage : 0.0;
   if (nFree < 64) k->zStatus = "healthy";
   k->zDetails = steward_mprintf(
@@ -188,24 +183,16 @@ static void check_checkpoint(StewardCall *c, HealthLook *l, HealthCheck *k) {
       k->rValue > 0 ? ",\"sql\":\"SELECT health_run()\"" : "");
 }
 
-/* Percent of a path's filesystem in use, and its free bytes; 0 when unknown. */
-static int filesystem(const char *zPath, i64 *pnFree, double *prUsed) {
-  struct statvfs fs;
-  if (zPath == NULL || statvfs(zPath, &fs) || fs.f_blocks == 0) return 0;
-  *pnFree = (i64)fs.f_bavail * (i64)fs.f_frsize;
-  *prUsed = 100.0 - 100.0 * (double)fs.f_bavail / (double)fs.f_blocks;
-  return 1;
-}
-
 /* Room for the file to grow, and for temporary files. */
 static void check_storage(StewardCall *c, HealthLook *l, HealthCheck *k) {
   const char *zFile = sqlite3_db_filename(c->db, "main");
-  i64 nBytes = pragma_int(c, "page_count") * pragma_int(c, "page_size");
+  i64 nBytes = steward_pragma(c, "main", "page_count") *
+               steward_pragma(c, "main", "page_size");
   i64 nFree = 0, nTemp = 0, nGrowth = 0;
   double rUsed = 0.0, rTemp = 0.0;
   char *zDirectory = steward_temp_directory(c);
-  int bTemp = filesystem(zDirectory, &nTemp, &rTemp);
-  int bFile = zFile && zFile[0] && filesystem(zFile, &nFree, &rUsed);
+  int bTemp = steward_disk(zDirectory, &nTemp, &rTemp);
+  int bFile = zFile && zFile[0] && steward_disk(zFile, &nFree, &rUsed);
   sqlite3_free(zDirectory);
   if (!bFile) {
     int bMemory = zFile == NULL || zFile[0] == 0;
@@ -247,7 +234,7 @@ static void check_transactions(StewardCall *c, HealthLook *l, HealthCheck *k) {
 
 /* By how many percent has the file grown since statistics were made? */
 static void check_statistics(StewardCall *c, HealthLook *l, HealthCheck *k) {
-  i64 nPage = pragma_int(c, "page_count");
+  i64 nPage = steward_pragma(c, "main", "page_count");
   i64 nIndex = steward_int(c, SQL_health_indexes, 0, "");
   int bAny = (int)steward_int(c, SQL_health_statistics_now, 0, "");
   i64 nThen = l->stats.nTotal;

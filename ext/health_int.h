@@ -30,6 +30,7 @@ typedef struct HealthPass {
   i64 iBudget;                                    /* us of this slice */
   int bTime;                                      /* the deadline came */
   int bMoved; /* there is something to store */
+  int bQuiet; /* others are not told of progress any more */
 } HealthPass;
 
 void health_pass_load(StewardCall *c, HealthPass *h);

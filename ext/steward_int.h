@@ -263,6 +263,9 @@ int steward_close_table(StewardCall *c, sqlite3_vtab *pVtab);
 void steward_begin(StewardCall *c);
 void steward_end(StewardCall *c);
 void steward_alone(StewardCall *c);
+void steward_writable(StewardCall *c);
+void steward_adopt(StewardCall *c, StewardCall *pOwn);
+int steward_forgive_busy(StewardCall *c);
 int steward_busy_again(StewardCall *c, i64 iDeadline /* us, monotonic */);
 int steward_installed(StewardCall *c, const char *zSet);
 int steward_set_ready(StewardCall *c, const char *zSet);
@@ -293,6 +296,7 @@ char *steward_text(StewardCall *c, enum StewardSqlId id, const char *zFmt, ...);
 sqlite3_stmt *steward_prepare(StewardCall *c, const char *zFmt, ...);
 sqlite3_stmt *steward_prepare_text(StewardCall *c, char *zSql /* freed */);
 int steward_exec(StewardCall *c, const char *zFmt, ...);
+i64 steward_pragma(StewardCall *c, const char *zSchema, const char *zPragma);
 i64 steward_exec_int(StewardCall *c, i64 iDefault, const char *zFmt, ...);
 char *steward_exec_text(StewardCall *c, const char *zFmt, ...);
 int steward_script(StewardCall *c, const char *zScript);
@@ -358,6 +362,8 @@ void steward_private_exec(StewardCall *c, sqlite3 *pPrivate,
 char *steward_path_real(StewardCall *c, const char *zPath, int bExists);
 char *steward_path_allowed(StewardCall *c, const char *zPath, int bExists);
 void steward_path_check(StewardCall *c, const char *zPath);
+int steward_disk(const char *zPath, i64 *pnFree /* OUT */,
+                 double *prUsed /* OUT or NULL */);
 
 /*************************************************************************
 ** Interface to code in zone.c: time zones and dates; NULL is UTC

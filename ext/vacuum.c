@@ -13,62 +13,91 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "vacuum_int.h"
 
-static i64 pragma_int(StewardCall *c, const char *zPragma) {
-  return steward_exec_int(c, 0, "PRAGMA main.%s", zPragma);
-}
-
 /*************************************************************************
 ** The log of runs
 */
-void vacuum_run_begin(StewardCall *c, VacuumRun *pRun, const char *zType,
-                      const char *zCommand) {
+
+/* Its row, if there is a log. */
+static void run_log(StewardCall *c, VacuumRun *pRun) {
   char *zPath = steward_db_path(c->p);
-  memset(pRun, 0, sizeof(*pRun));
-  pRun->iStart = steward_monotonic_us();
-  pRun->nPage = pragma_int(c, "page_count");
-  pRun->nFree = pragma_int(c, "freelist_count");
   if (zPath == NULL) steward_fail_nomem(c);
   if (c->rc == SQLITE_OK && steward_installed(c, "maintenance")) {
-    steward_run(c, SQL_vacuum_orphans, "tl", zPath, steward_now(c->p));
-    pRun->iId = steward_int(c, SQL_vacuum_begin, 0, "ttl", zPath, zType,
-                            steward_now(c->p));
-    if (c->rc == SQLITE_OK && zCommand) {
+    steward_run(c, SQL_vacuum_orphans, "tl", zPath, pRun->iAt);
+    pRun->iId = steward_int(c, SQL_vacuum_begin, 0, "ttl", zPath, pRun->zType,
+                            pRun->iAt);
+    if (c->rc == SQLITE_OK) {
       steward_run(c, SQL_vacuum_commands_forget, "");
-      steward_run(c, SQL_vacuum_command, "lt", pRun->iId, zCommand);
+      steward_run(c, SQL_vacuum_command, "lt", pRun->iId, pRun->zCommand);
     }
   }
   sqlite3_free(zPath);
 }
 
-/* Write down how the run ended, whether the call failed or not; pages that the
-** file is shorter by. */
+static void run_fill(StewardCall *c, VacuumRun *pRun, const char *zType,
+                     const char *zCommand) {
+  memset(pRun, 0, sizeof(*pRun));
+  pRun->zType = zType;
+  pRun->zCommand = zCommand;
+  pRun->iStart = steward_monotonic_us();
+  pRun->iAt = steward_now(c->p);
+  pRun->nPage = steward_pragma(c, "main", "page_count");
+  pRun->nFree = steward_pragma(c, "main", "freelist_count");
+}
+
+void vacuum_run_begin(StewardCall *c, VacuumRun *pRun, const char *zType,
+                      const char *zCommand) {
+  run_fill(c, pRun, zType, zCommand);
+  run_log(c, pRun);
+}
+
+/* Write down how the run ended, whether the call failed or not. */
+static void log_end(StewardCall *c, StewardCall *pLog, const VacuumRun *pRun,
+                    i64 nFreed) {
+  i64 nSize = steward_pragma(pLog, "main", "page_size");
+  if (pRun->iId == 0) return;
+  steward_run(pLog, SQL_vacuum_end, "llllttl", pRun->iId, nFreed,
+              nFreed * nSize, (steward_monotonic_us() - pRun->iStart) / 1000,
+              c->rc ? "failed" : "completed",
+              c->rc ? (c->zErr ? c->zErr : "out of memory") : NULL,
+              steward_now(c->p));
+}
+
+/* Pages that the file is shorter by. */
 i64 vacuum_run_end(StewardCall *c, const VacuumRun *pRun) {
   StewardCall log = {.p = c->p, .db = c->db, .zFunc = c->zFunc};
-  i64 nPage = pragma_int(&log, "page_count");
-  i64 nSize = pragma_int(&log, "page_size");
+  i64 nPage = steward_pragma(&log, "main", "page_count");
   i64 nFreed = pRun->nPage > nPage ? pRun->nPage - nPage : 0;
-  if (pRun->iId) {
-    steward_run(&log, SQL_vacuum_end, "llllttl", pRun->iId, nFreed,
-                nFreed * nSize, (steward_monotonic_us() - pRun->iStart) / 1000,
-                c->rc ? "failed" : "completed",
-                c->rc ? (c->zErr ? c->zErr : "out of memory") : NULL,
-                steward_now(c->p));
-  }
-  if (c->rc == SQLITE_OK && log.rc) {
-    c->rc = log.rc;
-    c->zErr = log.zErr;
-    log.zErr = NULL;
-  }
-  sqlite3_free(log.zErr);
+  log_end(c, &log, pRun, nFreed);
+  steward_adopt(c, &log);
   return nFreed;
+}
+
+/* A run that only reads goes on beside a writer, in whose way its row would
+** wait: then the row is written at the end, or not at all. */
+static void read_run_begin(StewardCall *c, VacuumRun *pRun, const char *zType,
+                           const char *zCommand) {
+  StewardCall log = {.p = c->p, .db = c->db, .zFunc = c->zFunc};
+  run_fill(c, pRun, zType, zCommand);
+  if (c->rc) return;
+  run_log(&log, pRun);
+  steward_forgive_busy(&log);
+  steward_adopt(c, &log);
+}
+
+static void read_run_end(StewardCall *c, VacuumRun *pRun) {
+  StewardCall log = {.p = c->p, .db = c->db, .zFunc = c->zFunc};
+  if (pRun->iId == 0) run_log(&log, pRun);
+  log_end(c, &log, pRun, 0);
+  steward_forgive_busy(&log);
+  steward_adopt(c, &log);
 }
 
 /*************************************************************************
@@ -92,20 +121,16 @@ i64 vacuum_free_pages(StewardCall *c, i64 nWanted, i64 iDeadline) {
   enum { LEAST = 2, MOST = 4096, SHORT_US = 3000, KEEPER_US = 400 };
   i64 nShort = c->p->zKeeper ? KEEPER_US : SHORT_US;
   i64 nFreed = 0, nChunk = c->p->zKeeper ? 8 : 64;
-  i64 nBefore = pragma_int(c, "freelist_count");
+  i64 nBefore = steward_pragma(c, "main", "freelist_count");
   if (c->p->zKeeper && c->p->nVacuum > 0) nChunk = c->p->nVacuum;
   while (c->rc == SQLITE_OK && nFreed < nWanted && nBefore > 0) {
     i64 nHere = nWanted - nFreed < nChunk ? nWanted - nFreed : nChunk;
     i64 iStart = steward_monotonic_us(), iTook, nAfter;
     free_chunk(c, nHere);
-    if ((c->rc & 0xff) == SQLITE_BUSY && nFreed > 0) {
-      sqlite3_free(c->zErr); /* a writer came: what is freed is freed */
-      c->zErr = NULL;
-      c->rc = SQLITE_OK;
-      break;
-    }
+    /* a writer came: what is freed is freed */
+    if (nFreed > 0 && steward_forgive_busy(c)) break;
     iTook = steward_monotonic_us() - iStart;
-    nAfter = pragma_int(c, "freelist_count");
+    nAfter = steward_pragma(c, "main", "freelist_count");
     if (nAfter >= nBefore) break;
     nFreed += nBefore - nAfter;
     nBefore = nAfter;
@@ -167,12 +192,12 @@ static void vacuum_incremental(sqlite3_context *ctx, int argc,
                  "budget must be within 1..3600000 ms, got %lld", iBudget);
   }
   check_incremental(&c);
-  if (c.rc == SQLITE_OK && pragma_int(&c, "auto_vacuum") == 0) {
+  if (c.rc == SQLITE_OK && steward_pragma(&c, "main", "auto_vacuum") == 0) {
     steward_fail(&c, STEWARD_UNSUPPORTED,
                  "auto_vacuum is none, so free pages stay in the file: SELECT "
                  "vacuum_convert('incremental')");
   }
-  if (c.rc == SQLITE_OK && pragma_int(&c, "freelist_count") > 0) {
+  if (c.rc == SQLITE_OK && steward_pragma(&c, "main", "freelist_count") > 0) {
     vacuum_run_begin(&c, &run, "incremental", "incremental");
     nFreed =
         vacuum_free_pages(&c, nWanted, steward_monotonic_us() + iBudget * 1000);
@@ -206,28 +231,23 @@ char *steward_temp_directory(StewardCall *c) {
   return zFound;
 }
 
-/* Free bytes where zPath lies; -1 when that is not known. */
-static i64 free_bytes(const char *zPath) {
-  struct statvfs fs;
-  if (statvfs(zPath, &fs)) return -1;
-  return (i64)fs.f_bavail * (i64)fs.f_frsize;
-}
-
 /* A VACUUM writes the file twice: a copy among the temporary files, and the
 ** journal or WAL beside it. */
 static void check_space(StewardCall *c) {
-  i64 nNeed = (pragma_int(c, "page_count") - pragma_int(c, "freelist_count")) *
-              pragma_int(c, "page_size");
+  i64 nNeed = (steward_pragma(c, "main", "page_count") -
+               steward_pragma(c, "main", "freelist_count")) *
+              steward_pragma(c, "main", "page_size");
   const char *zFile = sqlite3_db_filename(c->db, "main");
   char *zTemp = steward_temp_directory(c);
-  i64 nFile = zFile && zFile[0] ? free_bytes(zFile) : -1;
-  i64 nTemp = zTemp ? free_bytes(zTemp) : -1;
-  if (nFile >= 0 && nFile < nNeed) {
+  i64 nFile = 0, nTemp = 0;
+  int bFile = zFile && zFile[0] && steward_disk(zFile, &nFile, NULL);
+  int bTemp = steward_disk(zTemp, &nTemp, NULL);
+  if (bFile && nFile < nNeed) {
     steward_fail(c, STEWARD_LIMIT_EXCEEDED,
                  "%lld bytes are needed beside the file, and %lld are free: "
                  "make room, or use vacuum_incremental()",
                  nNeed, nFile);
-  } else if (nTemp >= 0 && nTemp < nNeed) {
+  } else if (bTemp && nTemp < nNeed) {
     steward_fail(
         c, STEWARD_LIMIT_EXCEEDED,
         "%lld bytes are needed in %s, and %lld are free: make room, or "
@@ -237,14 +257,37 @@ static void check_space(StewardCall *c) {
   sqlite3_free(zTemp);
 }
 
+/* A schema may need what our connection has not: the way out then. */
+static void explain_private(StewardCall *c, const char *zPragma,
+                            const char *zInstead) {
+  static const char *const azText[] = {"no such function", "unknown function",
+                                       "no such collation sequence",
+                                       "no such module"};
+  char *zErr = c->zErr;
+  const char *zWhy = NULL;
+  int i;
+  for (i = 0; c->rc == SQLITE_ERROR && zErr && i < ArraySize(azText); i++) {
+    if (zWhy == NULL) zWhy = strstr(zErr, azText[i]);
+  }
+  if (zWhy == NULL) return;
+  c->rc = SQLITE_OK;
+  c->zErr = NULL;
+  steward_fail(c, STEWARD_UNSUPPORTED,
+               "it works on a connection of its own, which has none of your "
+               "functions and collations (%s): run %s%s%s on yours",
+               zWhy, zPragma, zPragma[0] ? " " : "", zInstead);
+  sqlite3_free(zErr);
+}
+
 /* Run it on the private connection, where others see it and can cancel. */
 static void private_run(StewardCall *c, sqlite3 *pPrivate, const char *zCommand,
                         i64 iDeadline, char *zSql /* freed */) {
-  int iSlot = vacuum_progress_begin(c, pPrivate, zCommand,
-                                    pragma_int(c, "page_count"), iDeadline);
+  VacuumWatch watch;
+  vacuum_progress_begin(c, &watch, pPrivate, zCommand, iDeadline);
   steward_private_exec(c, pPrivate, zSql);
+  vacuum_progress_end(&watch);
   if ((c->rc & 0xff) == SQLITE_INTERRUPT) {
-    const char *zWhy = vacuum_cancelled(iSlot) ? "vacuum_cancel() ended it"
+    const char *zWhy = watch.bCancel ? "vacuum_cancel() ended it"
                        : iDeadline && steward_monotonic_us() > iDeadline
                            ? "its timeout is over"
                            : NULL;
@@ -254,7 +297,6 @@ static void private_run(StewardCall *c, sqlite3 *pPrivate, const char *zCommand,
           "%s: %s, and nothing was changed: call it again", c->zFunc, zWhy);
     }
   }
-  vacuum_progress_end(iSlot);
 }
 
 /* Run VACUUM beside this connection, after zPragma; pages that the file is
@@ -271,6 +313,7 @@ i64 vacuum_beside(StewardCall *c, const char *zPragma, const char *zType,
     private_run(
         c, pPrivate, zCommand, iDeadline,
         sqlite3_mprintf("PRAGMA temp_store = FILE; %s VACUUM", zPragma));
+    explain_private(c, zPragma, "VACUUM");
     sqlite3_close(pPrivate);
     nFreed = vacuum_run_end(c, &run);
   }
@@ -337,7 +380,7 @@ static void vacuum_convert(sqlite3_context *ctx, int argc,
     steward_fail(&c, STEWARD_INVALID_ARGUMENT,
                  "mode must be incremental, full or none, got '%s'", zMode);
   }
-  if (c.rc == SQLITE_OK && pragma_int(&c, "auto_vacuum") != eMode) {
+  if (c.rc == SQLITE_OK && steward_pragma(&c, "main", "auto_vacuum") != eMode) {
     char *zPragma =
         steward_mprintf(&c, "PRAGMA auto_vacuum = %s;", azMode[eMode]);
     if (zPragma) vacuum_beside(&c, zPragma, "full", "convert", 0);
@@ -377,7 +420,9 @@ static void verify_copy(StewardCall *c, sqlite3 *pPrivate, const char *zPath) {
   if (rc == SQLITE_OK && sqlite3_step(pStmt) == SQLITE_ROW) {
     zFound = (const char *)sqlite3_column_text(pStmt, 0);
   }
-  if (zFound == NULL || strcmp(zFound, "ok")) {
+  if (rc == SQLITE_ERROR) {
+    steward_fail_rc(c, rc, "%s", sqlite3_errmsg(pCopy));
+  } else if (zFound == NULL || strcmp(zFound, "ok")) {
     steward_fail_rc(c, SQLITE_CORRUPT, "the copy '%s' is damaged: %s", zPath,
                     zFound ? zFound : sqlite3_errmsg(pCopy));
   }
@@ -395,27 +440,6 @@ static char *directory_of(StewardCall *c, const char *zPath) {
 
 #define PART ".part-"
 
-/* Remove unfinished copies of zPath whose process is gone: <name>.part-<pid>.
- */
-static void remove_parts(StewardCall *c, const char *zPath,
-                         const char *zDirectory) {
-  const char *zSlash = strrchr(zPath, '/');
-  const char *zName = zSlash ? zSlash + 1 : zPath;
-  size_t nName = strlen(zName), nPart = strlen(PART);
-  DIR *pDir = c->rc ? NULL : opendir(zDirectory);
-  struct dirent *pEntry;
-  while (pDir && (pEntry = readdir(pDir)) != NULL) {
-    const char *z = pEntry->d_name;
-    int iPid;
-    if (strncmp(z, zName, nName) || strncmp(z + nName, PART, nPart)) continue;
-    iPid = atoi(z + nName + nPart);
-    if (iPid > 0 && kill(iPid, 0) && errno == ESRCH) {
-      unlinkat(dirfd(pDir), z, 0);
-    }
-  }
-  if (pDir) closedir(pDir);
-}
-
 /* Remove a copy's first name, and the journal that a VACUUM INTO leaves which
 ** fails. */
 static void remove_part(StewardCall *c, const char *zPart) {
@@ -426,17 +450,85 @@ static void remove_part(StewardCall *c, const char *zPart) {
   unlink(zPart);
 }
 
+/* Where process numbers mean what they mean here: this boot of the machine and
+** this container, "-1b4e28ba.4026531836-"; "" when that is not known.  Copies
+** of others, on a disk that is shared, are theirs. */
+static void part_place(char *zPlace, size_t n) {
+  char zBoot[9] = "";
+  struct stat st;
+  FILE *pFile = fopen("/proc/sys/kernel/random/boot_id", "re");
+  zPlace[0] = 0;
+  if (pFile == NULL) return;
+  if (fgets(zBoot, sizeof(zBoot), pFile) &&
+      stat("/proc/self/ns/pid", &st) == 0) {
+    sqlite3_snprintf((int)n, zPlace, "-%s.%lld-", zBoot, (i64)st.st_ino);
+  }
+  fclose(pFile);
+}
+
+/* Is it an unfinished copy, <pid><place><number>, of a process that is gone? */
+static int is_orphan(const char *z, const char *zPlace) {
+  char *zEnd;
+  long iPid = strtol(z, &zEnd, 10);
+  size_t n = strlen(zPlace);
+  if (iPid <= 0 || n == 0 || strncmp(zEnd, zPlace, n) || zEnd[n] == 0) return 0;
+  if (zEnd[n + strspn(zEnd + n, "0123456789")]) return 0;
+  return kill((pid_t)iPid, 0) && errno == ESRCH;
+}
+
+/* Remove unfinished copies of zPath that nobody works at any more. */
+static void remove_parts(StewardCall *c, const char *zPath,
+                         const char *zDirectory, const char *zPlace) {
+  const char *zSlash = strrchr(zPath, '/');
+  const char *zName = zSlash ? zSlash + 1 : zPath;
+  size_t nName = strlen(zName), nPart = strlen(PART);
+  DIR *pDir = c->rc ? NULL : opendir(zDirectory);
+  struct dirent *pEntry;
+  while (pDir && (pEntry = readdir(pDir)) != NULL) {
+    const char *z = pEntry->d_name;
+    char *zPart;
+    if (strncmp(z, zName, nName) || strncmp(z + nName, PART, nPart)) continue;
+    if (!is_orphan(z + nName + nPart, zPlace)) continue;
+    zPart = steward_mprintf(c, "%s/%s", zDirectory, z);
+    if (zPart) remove_part(c, zPart);
+    sqlite3_free(zPart);
+  }
+  if (pDir) closedir(pDir);
+}
+
+/* Make an empty file that is this call's alone; *pbMade: 0 when there can be
+** none, as the engine will say.  Caller frees the name. */
+static char *make_part(StewardCall *c, const char *zPath, const char *zPlace,
+                       int *pbMade /* OUT */) {
+  i64 i, iNumber = steward_monotonic_us();
+  char *zPart = NULL;
+  int fd = -1;
+  for (i = 0; i < 100 && fd < 0 && c->rc == SQLITE_OK; i++) {
+    sqlite3_free(zPart);
+    zPart = steward_mprintf(c, "%s" PART "%d%s%lld", zPath, (int)getpid(),
+                            zPlace[0] ? zPlace : "-", iNumber + i);
+    if (zPart == NULL) break;
+    fd = open(zPart, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+    if (fd < 0 && errno != EEXIST) break;
+  }
+  *pbMade = fd >= 0;
+  if (fd >= 0) close(fd);
+  return zPart;
+}
+
 /* Write the copy under another name first, so that what stands under its name
 ** is always whole. */
 static void copy_into(StewardCall *c, sqlite3 *pPrivate, const char *zPath) {
-  char *zPart = steward_mprintf(c, "%s" PART "%d-%lld", zPath, (int)getpid(),
-                                steward_monotonic_us());
-  char *zDirectory = directory_of(c, zPath);
-  remove_parts(c, zPath, zDirectory);
-  if (c->rc == SQLITE_OK) {
+  int bMade = 0;
+  char zPlace[64], *zPart, *zDirectory = directory_of(c, zPath);
+  part_place(zPlace, sizeof(zPlace));
+  if (zDirectory) remove_parts(c, zPath, zDirectory, zPlace);
+  zPart = make_part(c, zPath, zPlace, &bMade);
+  if (zPart) {
     private_run(c, pPrivate, "into", 0,
                 sqlite3_mprintf("VACUUM INTO %Q", zPart));
     verify_copy(c, pPrivate, zPart);
+    explain_private(c, "", "VACUUM INTO");
     sync_path(c, zPart);
     if (c->rc == SQLITE_OK && link(zPart, zPath)) {
       steward_fail(c, STEWARD_CONFLICT,
@@ -444,9 +536,9 @@ static void copy_into(StewardCall *c, sqlite3 *pPrivate, const char *zPath) {
                    "has no links",
                    zPath);
     }
-    remove_part(c, zPart);
-    sync_path(c, zDirectory);
   }
+  if (bMade) remove_part(c, zPart);
+  if (bMade && zDirectory) sync_path(c, zDirectory);
   sqlite3_free(zPart);
   sqlite3_free(zDirectory);
 }
@@ -467,11 +559,14 @@ static void check_named(StewardCall *c) {
 
 /* vacuum_into(path TEXT) -> INTEGER, bytes    directonly
 ** A backup: a compact copy of the database as it was committed last, written
-** under another name (path.part-<process>-<number>), verified, synced, and only
-** then called `path`.  Nothing is ever overwritten, and writers go on
+** under another name (path.part-<process>-..), verified, synced, and only then
+** called `path`.  Nothing is ever overwritten, and in WAL mode writers go on
 ** meanwhile.  What a killed process has left unfinished is removed by the next
-** copy to the same path.  Setting `directories`, once it is set, says where.
-** Logged as `full`, with the command in steward_vacuum_commands.
+** copy to the same path, if the machine has not started anew since.  Setting
+** `directories`, once it is set, says where.
+** Logged as `full`, with the command in steward_vacuum_commands; at its end
+** when somebody is writing at its beginning, and not at all when still at the
+** end.
 ** Errors: "CONFLICT: vacuum_into: '/b/app.db' exists already: choose another
 **   name"; UNSUPPORTED inside a transaction, in memory and on dqlite; the
 **   engine's own text when the disk is full.
@@ -488,8 +583,14 @@ static void vacuum_into(sqlite3_context *ctx, int argc, sqlite3_value **argv) {
   i64 nBytes = 0;
   steward_open(&c, ctx, "vacuum_into", NULL, STEWARD_READ);
   zPath = steward_arg_text(&c, argv[0], "path", 4000);
+  if (zPath && (strncmp(zPath, "file:", 5) == 0 || zPath[0] == ':')) {
+    steward_fail(&c, STEWARD_INVALID_ARGUMENT,
+                 "path must be that of a file, and no URI or name of SQLite's, "
+                 "got '%s': write ./%s if it is called so",
+                 zPath, zPath);
+  }
   steward_path_check(&c, zPath);
-  if (zPath && lstat(zPath, &st) == 0) {
+  if (zPath && c.rc == SQLITE_OK && lstat(zPath, &st) == 0) {
     steward_fail(&c, STEWARD_CONFLICT,
                  "'%s' exists already: choose another name", zPath);
   }
@@ -497,10 +598,10 @@ static void vacuum_into(sqlite3_context *ctx, int argc, sqlite3_value **argv) {
   pPrivate = steward_private_open(&c, STEWARD_PRIVATE_READ);
   if (pPrivate) {
     bLog = sqlite3_db_readonly(c.db, "main") != 1;
-    if (bLog) vacuum_run_begin(&c, &run, "full", "into");
+    if (bLog) read_run_begin(&c, &run, "full", "into");
     copy_into(&c, pPrivate, zPath);
     sqlite3_close(pPrivate);
-    if (bLog) vacuum_run_end(&c, &run);
+    if (bLog) read_run_end(&c, &run);
   }
   if (c.rc == SQLITE_OK && stat(zPath, &st) == 0) nBytes = (i64)st.st_size;
   if (steward_close(&c) == SQLITE_OK) sqlite3_result_int64(ctx, nBytes);
@@ -591,6 +692,15 @@ static void vacuum_checkpoint(sqlite3_context *ctx, int argc,
   steward_close_json(&c, zResult);
 }
 
+/* Give the host its own limit back, whatever happened.  SQLite sets it while it
+** reads the statement, and looks for interrupts at spaces and at the end. */
+static void restore_limit(StewardCall *c, i64 nLimit) {
+  StewardCall own = {.p = c->p, .db = c->db, .zFunc = c->zFunc};
+  steward_exec(&own, "PRAGMA\"analysis_limit\"=%lld;", nLimit);
+  if ((own.rc & 0xff) == SQLITE_INTERRUPT) own.rc = SQLITE_OK;
+  steward_adopt(c, &own);
+}
+
 /* vacuum_optimize() -> INTEGER, always 1    directonly
 ** PRAGMA optimize: statistics for the planner where they are missing or old, by
 ** reading at most some 400 rows of each index, so it takes milliseconds at any
@@ -603,16 +713,15 @@ static void vacuum_optimize(sqlite3_context *ctx, int argc,
                             sqlite3_value **argv) {
   StewardCall c;
   i64 nLimit, iStart = steward_monotonic_us();
-  int bAlone;
+  int bAlone, bRead;
   steward_open(&c, ctx, "vacuum_optimize", NULL, STEWARD_READ);
   steward_alone(&c);
   bAlone = c.rc == SQLITE_OK;
   nLimit = steward_exec_int(&c, 0, "PRAGMA analysis_limit");
+  bRead = bAlone && c.rc == SQLITE_OK;
   steward_exec(&c, "PRAGMA analysis_limit = 400");
   steward_exec(&c, "PRAGMA main.optimize");
-  if (c.rc == SQLITE_OK) {
-    steward_exec(&c, "PRAGMA analysis_limit = %lld", nLimit);
-  }
+  if (bRead) restore_limit(&c, nLimit);
   if (bAlone) note_end(&c, "optimize", iStart, "1");
   if (steward_close(&c) == SQLITE_OK) sqlite3_result_int(ctx, 1);
 }

@@ -11,11 +11,6 @@
 
 #include "vacuum_int.h"
 
-static i64 pragma_int(StewardCall *c, const char *zSchema,
-                      const char *zPragma) {
-  return steward_exec_int(c, 0, "PRAGMA \"%w\".%s", zSchema, zPragma);
-}
-
 /* What was counted in the pages of main. */
 static void plan_pages(StewardCall *c, VacuumPlan *p) {
   sqlite3_stmt *pRow = NULL;
@@ -47,10 +42,10 @@ void vacuum_plan(StewardCall *c, const char *zSchema, VacuumPlan *p) {
   i64 nUsed;
   memset(p, 0, sizeof(*p));
   p->zVerb = "nothing";
-  p->nPage = pragma_int(c, zSchema, "page_count");
-  p->nFree = pragma_int(c, zSchema, "freelist_count");
-  p->nSize = pragma_int(c, zSchema, "page_size");
-  p->eAuto = pragma_int(c, zSchema, "auto_vacuum");
+  p->nPage = steward_pragma(c, zSchema, "page_count");
+  p->nFree = steward_pragma(c, zSchema, "freelist_count");
+  p->nSize = steward_pragma(c, zSchema, "page_size");
+  p->eAuto = steward_pragma(c, zSchema, "auto_vacuum");
   p->nUnused = -1;
   if (strcmp(zSchema, "main") == 0) plan_pages(c, p);
   nUsed = (p->nPage - p->nFree) * p->nSize;
@@ -109,15 +104,6 @@ static i64 auto_incremental(StewardCall *c, const VacuumPlan *p) {
   return nFreed;
 }
 
-/* What was not done for a lock is done the next time. */
-static int forgive_busy(StewardCall *c) {
-  if ((c->rc & 0xff) != SQLITE_BUSY) return 0;
-  sqlite3_free(c->zErr);
-  c->zErr = NULL;
-  c->rc = SQLITE_OK;
-  return 1;
-}
-
 /* vacuum_auto() -> JSON, what was done    directonly
 ** Do what is worth doing now, by the settings vacuum_auto_* and vacuum_quiet_*:
 ** {"action":"nothing"|"incremental"|"full","pages":n,"reason":...}.  Free pages
@@ -152,7 +138,7 @@ static void vacuum_auto(sqlite3_context *ctx, int argc, sqlite3_value **argv) {
       nPages = vacuum_beside(&c, "", "auto", "full", 0);
     }
   }
-  if (forgive_busy(&c)) {
+  if (steward_forgive_busy(&c)) { /* it is done the next time */
     zAction = "nothing";
     zReason = "another connection is in the way";
   }

@@ -8,7 +8,9 @@
 #include "steward_int.h"
 
 typedef struct VacuumRun {
-  i64 iId; /* in the log; 0: it is not installed */
+  i64 iId; /* in the log; 0: it is not there */
+  const char *zType, *zCommand;
+  i64 iAt; /* when it began, Unix ms */
   i64 nPage;
   i64 nFree;
   i64 iStart; /* us */
@@ -35,10 +37,21 @@ typedef struct VacuumPlan {
 } VacuumPlan;
 void vacuum_plan(StewardCall *c, const char *zSchema, VacuumPlan *p /* OUT */);
 
-/* vacuum_progress.c */
-int vacuum_progress_begin(StewardCall *c, sqlite3 *pPrivate,
-                          const char *zCommand, i64 nPage, i64 iDeadline);
-void vacuum_progress_end(int iSlot);
-int vacuum_cancelled(int iSlot);
+/* vacuum_progress.c: one that runs, on the stack of whoever runs it. */
+typedef struct VacuumWatch VacuumWatch;
+struct VacuumWatch {
+  VacuumWatch *pNext;
+  StewardCall *pCall;
+  sqlite3 *pPrivate;
+  char *zPath; /* owned */
+  const char *zCommand;
+  i64 iStarted;
+  i64 nDone, nTotal; /* pages read, of those that there are */
+  i64 iDeadline;     /* us; 0: none */
+  int bCancel;
+};
+void vacuum_progress_begin(StewardCall *c, VacuumWatch *w, sqlite3 *pPrivate,
+                           const char *zCommand, i64 iDeadline);
+void vacuum_progress_end(VacuumWatch *w);
 
 #endif

@@ -2,87 +2,96 @@
 ** vacuum_progress.c - who is vacuuming in this process, and how far.
 **
 ** The connection that called is busy until the end, so what it does is written
-** where every connection of the process sees it: a few slots behind a mutex.
-** The progress handler of the private connection fills its slot and asks
-** whether somebody has cancelled.
+** where every connection of the process sees it: a list behind a mutex.  The
+** progress handler of the private connection writes there and asks whether
+** somebody has cancelled.  A child of the process begins with an empty list.
 */
 #include <pthread.h>
 #include <string.h>
 
 #include "vacuum_int.h"
 
-enum { SLOTS = 8 };
-
-typedef struct Slot {
-  StewardCall *pCall; /* NULL: free */
-  sqlite3 *pPrivate;
-  char zPath[512];
-  char zCommand[32];
-  i64 iStarted;
-  i64 nDone, nTotal; /* pages read, of those that there are */
-  i64 iDeadline;
-  int bCancel;
-} Slot;
-
-static Slot aSlot[SLOTS];
+static VacuumWatch *pFirst;
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 
 /* Steps of the machine between two looks: some hundred rows. */
 enum { STEPS = 500 };
 
+static void fork_prepare(void) {
+  pthread_mutex_lock(&mutex);
+}
+
+static void fork_parent(void) {
+  pthread_mutex_unlock(&mutex);
+}
+
+/* They run in the parent; the one whose thread forked, if it was one, ends. */
+static void fork_child(void) {
+  VacuumWatch *w;
+  for (w = pFirst; w; w = w->pNext) w->bCancel = 1;
+  pFirst = NULL;
+  pthread_mutex_unlock(&mutex);
+}
+
+static void once_only(void) {
+  static StewardFork guard = {STEWARD_FORK_LOCKS, fork_prepare, fork_parent,
+                              fork_child, NULL};
+  steward_at_fork(&guard);
+}
+
+static void lock_list(void) {
+  static pthread_once_t once = PTHREAD_ONCE_INIT;
+  pthread_once(&once, once_only);
+  pthread_mutex_lock(&mutex);
+}
+
 /* Called then: 1 to stop. */
-static int progress(void *pSlot) {
-  Slot *s = pSlot;
+static int progress(void *pWatch) {
+  VacuumWatch *w = pWatch;
   int nMiss = 0, nHigh = 0, bStop;
-  sqlite3_db_status(s->pPrivate, SQLITE_DBSTATUS_CACHE_MISS, &nMiss, &nHigh, 0);
-  pthread_mutex_lock(&mutex);
-  s->nDone = nMiss < s->nTotal ? nMiss : s->nTotal;
-  bStop = s->bCancel;
+  sqlite3_db_status(w->pPrivate, SQLITE_DBSTATUS_CACHE_MISS, &nMiss, &nHigh, 0);
+  lock_list();
+  w->nDone = nMiss < w->nTotal ? nMiss : w->nTotal;
+  bStop = w->bCancel;
   pthread_mutex_unlock(&mutex);
-  if (s->iDeadline && steward_monotonic_us() > s->iDeadline) bStop = 1;
-  return bStop || steward_pass_interrupt(s->pCall);
+  if (w->iDeadline && steward_monotonic_us() > w->iDeadline) bStop = 1;
+  return bStop || steward_pass_interrupt(w->pCall);
 }
 
-/* Take a slot and watch the private connection; -1 when all are taken. */
-int vacuum_progress_begin(StewardCall *c, sqlite3 *pPrivate,
-                          const char *zCommand, i64 nPage, i64 iDeadline) {
-  char *zPath = steward_db_path(c->p);
-  int i;
-  pthread_mutex_lock(&mutex);
-  for (i = 0; i < SLOTS && aSlot[i].pCall; i++) {
+/* Watch the private connection from now on. */
+void vacuum_progress_begin(StewardCall *c, VacuumWatch *w, sqlite3 *pPrivate,
+                           const char *zCommand, i64 iDeadline) {
+  memset(w, 0, sizeof(*w));
+  w->pCall = c;
+  w->pPrivate = pPrivate;
+  w->zPath = steward_db_path(c->p);
+  if (w->zPath == NULL) steward_fail_nomem(c);
+  w->zCommand = zCommand;
+  w->iStarted = steward_now(c->p);
+  w->nTotal = steward_pragma(c, "main", "page_count");
+  w->iDeadline = iDeadline;
+  if (c->rc) return;
+  lock_list();
+  w->pNext = pFirst;
+  pFirst = w;
+  pthread_mutex_unlock(&mutex);
+  sqlite3_progress_handler(pPrivate, STEPS, progress, w);
+}
+
+/* It has ended; what it was told stays to be read. */
+void vacuum_progress_end(VacuumWatch *w) {
+  VacuumWatch **pp;
+  lock_list();
+  for (pp = &pFirst; *pp; pp = &(*pp)->pNext) {
+    if (*pp == w) {
+      *pp = w->pNext;
+      break;
+    }
   }
-  if (i < SLOTS) {
-    Slot *s = &aSlot[i];
-    memset(s, 0, sizeof(*s));
-    s->pCall = c;
-    s->pPrivate = pPrivate;
-    sqlite3_snprintf(sizeof(s->zPath), s->zPath, "%s", zPath ? zPath : "");
-    sqlite3_snprintf(sizeof(s->zCommand), s->zCommand, "%s", zCommand);
-    s->iStarted = steward_now(c->p);
-    s->nTotal = nPage;
-    s->iDeadline = iDeadline;
-  }
   pthread_mutex_unlock(&mutex);
-  sqlite3_free(zPath);
-  if (i == SLOTS) return -1;
-  sqlite3_progress_handler(pPrivate, STEPS, progress, &aSlot[i]);
-  return i;
-}
-
-int vacuum_cancelled(int iSlot) {
-  int bCancel;
-  if (iSlot < 0) return 0;
-  pthread_mutex_lock(&mutex);
-  bCancel = aSlot[iSlot].bCancel;
-  pthread_mutex_unlock(&mutex);
-  return bCancel;
-}
-
-void vacuum_progress_end(int iSlot) {
-  if (iSlot < 0) return;
-  pthread_mutex_lock(&mutex);
-  memset(&aSlot[iSlot], 0, sizeof(Slot));
-  pthread_mutex_unlock(&mutex);
+  sqlite3_progress_handler(w->pPrivate, 0, NULL, NULL);
+  sqlite3_free(w->zPath);
+  w->zPath = NULL;
 }
 
 /* vacuum_cancel() -> INTEGER, runs told to end    directonly
@@ -96,14 +105,15 @@ static void vacuum_cancel(sqlite3_context *ctx, int argc,
                           sqlite3_value **argv) {
   StewardCall c;
   char *zPath;
-  int i, n = 0;
+  VacuumWatch *w;
+  int n = 0;
   steward_open(&c, ctx, "vacuum_cancel", NULL, STEWARD_READ);
   zPath = steward_db_path(c.p);
   if (zPath == NULL) steward_fail_nomem(&c);
-  pthread_mutex_lock(&mutex);
-  for (i = 0; zPath && i < SLOTS; i++) {
-    if (aSlot[i].pCall && strcmp(aSlot[i].zPath, zPath) == 0) {
-      aSlot[i].bCancel = 1;
+  lock_list();
+  for (w = zPath ? pFirst : NULL; w; w = w->pNext) {
+    if (strcmp(w->zPath, zPath) == 0) {
+      w->bCancel = 1;
       n++;
     }
   }
@@ -123,17 +133,13 @@ static void vacuum_cancel(sqlite3_context *ctx, int argc,
 */
 static void progress_rows(StewardCall *c, StewardRows *r, int nArg,
                           sqlite3_value **apArg) {
-  Slot aCopy[SLOTS];
-  int i;
-  pthread_mutex_lock(&mutex);
-  memcpy(aCopy, aSlot, sizeof(aCopy));
-  pthread_mutex_unlock(&mutex);
-  for (i = 0; i < SLOTS; i++) {
-    const Slot *s = &aCopy[i];
-    if (s->pCall == NULL) continue;
-    steward_row(c, r, "ttlll", s->zPath, s->zCommand, s->iStarted, s->nDone,
-                s->nTotal);
+  const VacuumWatch *w;
+  lock_list();
+  for (w = pFirst; w; w = w->pNext) {
+    steward_row(c, r, "ttlll", w->zPath, w->zCommand, w->iStarted, w->nDone,
+                w->nTotal);
   }
+  pthread_mutex_unlock(&mutex);
 }
 
 static const StewardTable aTable[] = {

@@ -72,7 +72,7 @@ SELECT 1 FROM main.steward_vacuum_log AS l
  LIMIT 1;
 
 -- name: vacuum_command
--- What the run ?1 is; those of runs that have left the log go.
+-- What the run ?1 is.
 -- set: maintenance
 INSERT OR REPLACE INTO main.steward_vacuum_commands(run_id, command)
 VALUES (?1, ?2);

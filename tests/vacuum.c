@@ -11,6 +11,7 @@
 #include <dlfcn.h>
 #include <pthread.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "ctest.h"
@@ -285,7 +286,7 @@ static void close_ok(sqlite3 *db) {
 typedef struct Run {
   pthread_t thread;
   sqlite3 *db;
-  char *zSql;
+  const char *zSql;
   char *zResult;
 } Run;
 
@@ -302,8 +303,8 @@ static void progress_and_cancel(const char *zMode, const char *zCall,
   sqlite3 *looker = other;
   char *zName = sqlite3_mprintf("%.*s", (int)strcspn(zCall, "("), zCall);
   char *zWant, *zFirst, *z;
-  Run r = {.db = db};
-  r.zSql = sqlite3_mprintf("SELECT %s", zCall);
+  char *zSql = sqlite3_mprintf("SELECT %s", zCall);
+  Run r = {.db = db, .zSql = zSql};
   expect(db, "UPDATE t SET x = zeroblob(3500)", NULL);
   nWrite = 0;
   open_gate(20);
@@ -347,7 +348,7 @@ static void progress_and_cancel(const char *zMode, const char *zCall,
   whole(db, "after the next one");
   sqlite3_free(zWant);
   free(r.zResult);
-  sqlite3_free(r.zSql);
+  sqlite3_free(zSql);
   sqlite3_free(zName);
   close_ok(other);
   close_ok(db);
@@ -359,6 +360,110 @@ static int entries(const char *zPattern) {
   sqlite3_snprintf(sizeof(z), z, "ls '%s' | grep -q -- '%s'", zDir, zPattern);
   rc = system(z);
   return rc == 0;
+}
+
+/* In a child of the process nothing runs, and nothing is locked: 1. */
+static int child_is_idle(void) {
+  int iStatus = -1;
+  pid_t pid = fork();
+  if (pid == 0) {
+    sqlite3 *mem;
+    char *z;
+    alarm(60);
+    mem = open_loaded(":memory:");
+    z = value(mem, "SELECT count(*) + vacuum_cancel() FROM vacuum_progress");
+    _exit(same(z, "0") ? 0 : 1);
+  }
+  waitpid(pid, &iStatus, 0);
+  return iStatus == 0;
+}
+
+static sqlite3 *open_filled(int i) {
+  char zName[20];
+  sqlite3 *db;
+  sqlite3_snprintf(sizeof(zName), zName, "many%d.db", i);
+  db = open_veiled(zName);
+  expect(db,
+         "CREATE TABLE t(x); WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL"
+         " SELECT i + 1 FROM n WHERE i < 2000) INSERT INTO t SELECT"
+         " zeroblob(3500) FROM n",
+         NULL);
+  return db;
+}
+
+/* Many at a time: each is seen, and one more keeps its timeout. */
+static void many_at_once(void) {
+  enum { MANY = 12 };
+  Run a[MANY];
+  sqlite3 *looker = open_loaded(":memory:"), *more;
+  int i;
+  remove_files();
+  nWrite = 0;
+  open_gate(0);
+  for (i = 0; i < MANY; i++) {
+    memset(&a[i], 0, sizeof(a[i]));
+    a[i].db = open_filled(i);
+    a[i].zSql = "SELECT vacuum_full()";
+    pthread_create(&a[i].thread, NULL, run_gated, &a[i]);
+  }
+  pthread_mutex_lock(&mutex);
+  while (nWrite < MANY) pthread_cond_wait(&moved, &mutex);
+  pthread_mutex_unlock(&mutex);
+  expect(looker, "SELECT count(*) FROM vacuum_progress", "12");
+  check(child_is_idle(), "a child has runs of its parent");
+  more = open_filled(MANY);
+  expect(more, "SELECT vacuum_full('{\"timeout\":1}')",
+         "vacuum_full: its timeout is over, and nothing was changed: call it "
+         "again");
+  close_ok(more);
+  open_gate(-1);
+  for (i = 0; i < MANY; i++) {
+    pthread_join(a[i].thread, NULL);
+    check(same(a[i].zResult, "0"), "run %d: %s", i,
+          a[i].zResult ? a[i].zResult : "NULL");
+    free(a[i].zResult);
+    close_ok(a[i].db);
+  }
+  expect(looker, "SELECT count(*) FROM vacuum_progress", "0");
+  close_ok(looker);
+}
+
+static void *run_plain(void *pArg) {
+  Run *r = pArg;
+  r->zResult = value(r->db, r->zSql);
+  return NULL;
+}
+
+/* Two copies to the same path: one is made, and the other says why not. */
+static void copies_to_one_path(void) {
+  int i, iRound, nMade;
+  for (iRound = 0; iRound < 5; iRound++) {
+    Run a[4];
+    sqlite3 *db = fresh("wal");
+    char *zSql = sqlite3_mprintf("SELECT vacuum_into('%s/copy.db') > 0", zDir);
+    close_ok(db);
+    for (i = 0; i < 4; i++) {
+      memset(&a[i], 0, sizeof(a[i]));
+      a[i].db = open_veiled("x.db");
+      a[i].zSql = zSql;
+      pthread_create(&a[i].thread, NULL, run_plain, &a[i]);
+    }
+    for (nMade = i = 0; i < 4; i++) {
+      pthread_join(a[i].thread, NULL);
+      nMade += same(a[i].zResult, "1");
+      check(same(a[i].zResult, "1") ||
+                strncmp(a[i].zResult, "CONFLICT", 8) == 0,
+            "%s", a[i].zResult ? a[i].zResult : "NULL");
+      free(a[i].zResult);
+      close_ok(a[i].db);
+    }
+    check(nMade == 1, "%d copies were made", nMade);
+    check(!entries("part-"), "an unfinished copy is left");
+    db = open_veiled("copy.db");
+    whole(db, "the copy");
+    close_ok(db);
+    sqlite3_free(zSql);
+  }
 }
 
 /*************************************************************************
@@ -551,6 +656,8 @@ int main(int argc, char **argv) {
   sqlite3_snprintf(sizeof(zInto), zInto, "vacuum_into('%s/copy.db')", zDir);
   veil_register("veil");
   open_gate(-1);
+  many_at_once();
+  copies_to_one_path();
   for (i = 0; i < 2; i++) {
     progress_and_cancel(azMode[i], "vacuum_full()", "full");
     progress_and_cancel(azMode[i], "vacuum_convert('none')", "convert");

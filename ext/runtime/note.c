@@ -30,10 +30,6 @@ void steward_note(StewardCall *c, const char *zWork, double rMs,
     steward_run(&own, SQL_keeper_log_add, "lttdtt", steward_now(c->p), zWork,
                 c->p->zKeeper, rMs, zResult, zError);
   }
-  if (own.rc && (own.rc & 0xff) != SQLITE_BUSY && c->rc == SQLITE_OK) {
-    c->rc = own.rc;
-    c->zErr = own.zErr;
-  } else {
-    sqlite3_free(own.zErr);
-  }
+  steward_forgive_busy(&own);
+  steward_adopt(c, &own);
 }

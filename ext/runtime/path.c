@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 
 #include "steward_int.h"
 
@@ -122,4 +123,16 @@ void steward_path_check(StewardCall *c, const char *zPath) {
   char *zDirectories = steward_setting_text(c, "directories");
   if (zDirectories) sqlite3_free(steward_path_allowed(c, zPath, 0));
   sqlite3_free(zDirectories);
+}
+
+/* Free bytes of the filesystem of a path, and how many percent of it are in
+** use; 0 when that is not known. */
+int steward_disk(const char *zPath, i64 *pnFree, double *prUsed) {
+  struct statvfs fs;
+  if (zPath == NULL || statvfs(zPath, &fs) || fs.f_blocks == 0) return 0;
+  *pnFree = (i64)fs.f_bavail * (i64)fs.f_frsize;
+  if (prUsed) {
+    *prUsed = 100.0 - 100.0 * (double)fs.f_bavail / (double)fs.f_blocks;
+  }
+  return 1;
 }

@@ -417,6 +417,11 @@ int steward_exec(StewardCall *c, const char *zFmt, ...) {
   return c->rc;
 }
 
+/* What a pragma of a database says, an integer. */
+i64 steward_pragma(StewardCall *c, const char *zSchema, const char *zPragma) {
+  return steward_exec_int(c, 0, "PRAGMA \"%w\".%s", zSchema, zPragma);
+}
+
 i64 steward_exec_int(StewardCall *c, i64 iDefault, const char *zFmt, ...) {
   va_list ap;
   sqlite3_stmt *pStmt;

@@ -179,7 +179,8 @@ void steward_fail_db(StewardCall *c, int rc) {
 }
 
 /* Refuse where a write can never work. */
-static void write_allowed(StewardCall *c) {
+void steward_writable(StewardCall *c) {
+  if (c->rc) return;
   if (sqlite3_db_readonly(c->db, "main") == 1) {
     steward_fail(c, STEWARD_READ_ONLY,
                  "the database is open read-only: open it for writing");
@@ -264,15 +265,34 @@ static void check_set(StewardCall *c) {
   sqlite3_free(zLibrary);
 }
 
-/* 1 when the call has failed because of a lock and may try again, 10 ms later,
-** on top of the host's own busy handler. */
-int steward_busy_again(StewardCall *c, i64 iDeadline /* us, monotonic */) {
-  if ((c->rc & 0xff) != SQLITE_BUSY || steward_monotonic_us() >= iDeadline) {
-    return 0;
-  }
+/* 1 when the call has failed because of a lock: what was not done for that can
+** be done without, or another time. */
+int steward_forgive_busy(StewardCall *c) {
+  if ((c->rc & 0xff) != SQLITE_BUSY) return 0;
   sqlite3_free(c->zErr);
   c->zErr = NULL;
   c->rc = SQLITE_OK;
+  return 1;
+}
+
+/* The end of a call of one's own beside c: its failure is that of c, unless
+** that has one. */
+void steward_adopt(StewardCall *c, StewardCall *pOwn) {
+  if (c->rc == SQLITE_OK && pOwn->rc) {
+    c->rc = pOwn->rc;
+    c->zErr = pOwn->zErr;
+    pOwn->zErr = NULL;
+  }
+  sqlite3_free(pOwn->zErr);
+  pOwn->zErr = NULL;
+}
+
+/* 1 when the call has failed because of a lock and may try again, 10 ms later,
+** on top of the host's own busy handler. */
+int steward_busy_again(StewardCall *c, i64 iDeadline /* us, monotonic */) {
+  if (steward_monotonic_us() >= iDeadline || !steward_forgive_busy(c)) {
+    return 0;
+  }
   sqlite3_sleep(10);
   return 1;
 }
@@ -291,7 +311,7 @@ void steward_begin(StewardCall *c) {
   if (c->rc) return;
   if (c->eMode == STEWARD_READ) c->eMode = STEWARD_WRITE;
   c->eTxn = sqlite3_txn_state(c->db, "main");
-  write_allowed(c);
+  steward_writable(c);
   if (c->rc) return;
   if (c->eMode == STEWARD_WRITE || c->eMode == STEWARD_CHECK_ONE) {
     int bSeveral = c->eMode == STEWARD_WRITE;
