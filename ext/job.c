@@ -56,7 +56,7 @@ const StewardOption job_options[JOB_SCHEDULE_END] = {
     {"on_conflict", STEWARD_OPT_WORD, offsetof(JobNew, eConflict), 0, 0,
      "return|error|replace",
      "when another job has the key: its id, an error, or the waiting job gets "
-     "this payload and time"},
+     "this payload, time, group and limit"},
     {"group", STEWARD_OPT_TEXT, offsetof(JobNew, zGroup), 0, 0, NULL,
      "jobs of a group run one after the other, in the order of their ids"},
     {"concurrency_key", STEWARD_OPT_TEXT, offsetof(JobNew, zKey), 0, 0, NULL,
@@ -299,7 +299,7 @@ static i64 explain_new(StewardCall *c, const JobNew *p) {
   return 0;
 }
 
-/* Give the job that has the key this payload and time; 0: there is none. */
+/* Make the job that has the key this one; 0: there is none. */
 static i64 replace(StewardCall *c, const JobNew *p) {
   int bHeld = 0;
   i64 iId = find_same(c, p, &bHeld);

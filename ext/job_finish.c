@@ -85,7 +85,7 @@ static i64 remove_some(StewardCall *c, int bLook) {
 }
 
 i64 job_upkeep(StewardCall *c) {
-  return remove_some(c, 1);
+  return remove_some(c, 1) + lock_upkeep(c);
 }
 
 /* The same before the first job that a connection finishes, and for every 64 of

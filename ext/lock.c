@@ -195,7 +195,7 @@ typedef struct RowsOptions {
 
 static const StewardOption aRowsOption[] = {
     {"ids", STEWARD_OPT_JSON, offsetof(RowsOptions, zIds), 0, 0, NULL,
-     "an array of rowids: only these rows"},
+     "an array of keys: only these rows"},
     {"where", STEWARD_OPT_TEXT, offsetof(RowsOptions, zWhere), 0, 0, NULL,
      "an SQL condition: only rows for which it is true"},
     {"max_rows", STEWARD_OPT_INT, offsetof(RowsOptions, nMaxRows), 1, 100000,
@@ -204,124 +204,167 @@ static const StewardOption aRowsOption[] = {
      "how long they are the owner's; 30 s"},
 };
 
-static void forget_rows(StewardCall *c, i64 iNow) {
-  int i;
-  for (i = 0; i < 64 && c->rc == SQLITE_OK; i++) {
-    sqlite3_stmt *s = steward_query(c, SQL_lock_rows_expired, "l", iNow);
-    char *zTable = NULL;
-    i64 iRow = 0;
-    if (steward_next(c, s)) {
-      zTable = steward_mprintf(c, "%s", steward_column(c, s, 0));
-      iRow = sqlite3_column_int64(s, 1);
-    }
-    steward_give(c, SQL_lock_rows_expired, s);
-    if (zTable == NULL) break;
-    steward_run(c, SQL_lock_row_forget, "tl", zTable, iRow);
-    sqlite3_free(zTable);
-  }
-}
-
-/* Every id is an integer. */
-static void check_ids(StewardCall *c, const char *zIds) {
-  sqlite3_stmt *s;
-  int n = 0;
-  if (c->rc || zIds == NULL) return;
-  s = steward_query(c, SQL_lock_rows_ids, "t", zIds);
-  while (zIds[0] == '[' && steward_next(c, s)) {
-    if (strcmp(steward_column(c, s, 0), "integer")) {
-      steward_fail(c, STEWARD_INVALID_ARGUMENT,
-                   "option ids must be an array of rowids, and element %d is "
-                   "none",
-                   n);
-    }
+/* What the lock of a row is under: the primary key if it is one column, else
+** what a rowid is called.  *pbInteger: it has integers.  Caller frees. */
+static char *lock_key(StewardCall *c, const StewardTableInfo *pInfo,
+                      int *pbInteger /* OUT */) {
+  const StewardColumn *pKey = NULL;
+  int i, n = 0;
+  for (i = 0; i < pInfo->nCol; i++) {
+    if (pInfo->aCol[i].iPk == 0) continue;
+    pKey = &pInfo->aCol[i];
     n++;
   }
-  steward_give(c, SQL_lock_rows_ids, s);
+  *pbInteger = n != 1 || sqlite3_stricmp(pKey->zType, "INTEGER") == 0;
+  if (n == 1) return steward_mprintf(c, "t.\"%w\"", pKey->zName);
+  if (!pInfo->bWithoutRowid) return steward_key_list(c, pInfo, "t.");
+  steward_fail(c, STEWARD_UNSUPPORTED,
+               "table '%s' has no rowids, and its key has several columns: "
+               "lock_acquire by a name of its key",
+               pInfo->zName);
+  return NULL;
+}
+
+/* An id as a literal of SQL; 0: it cannot be one. */
+static int add_id(StewardCall *c, sqlite3_str *pList, sqlite3_stmt *s,
+                  int bInteger) {
+  const char *zType = steward_column(c, s, 0), *z = steward_column(c, s, 1);
+  unsigned char *aBlob = NULL;
+  int nBlob, i, bScalar;
+  bScalar =
+      !bInteger && (strcmp(zType, "text") == 0 || strcmp(zType, "real") == 0);
+  if (strcmp(zType, "integer") == 0 || bScalar) {
+    sqlite3_str_appendall(pList, z);
+    return 1;
+  }
+  if (bInteger || strcmp(zType, "object") ||
+      !steward_json_blob(c, z, (int)strlen(z), &aBlob, &nBlob)) {
+    return 0;
+  }
+  sqlite3_str_appendall(pList, "x'");
+  for (i = 0; i < nBlob; i++) sqlite3_str_appendf(pList, "%02x", aBlob[i]);
+  sqlite3_str_appendall(pList, "'");
+  sqlite3_free(aBlob);
+  return 1;
+}
+
+/* The ids as a list of literals; caller frees. */
+static char *id_list(StewardCall *c, const char *zIds, int bInteger) {
+  const char *zWhat =
+      bInteger ? "rowids" : "keys, numbers, texts or {\"$blob\":\"hex\"}";
+  sqlite3_str *pList;
+  sqlite3_stmt *s;
+  int n = 0;
+  if (c->rc) return NULL;
   if (zIds[0] != '[') {
     steward_fail(c, STEWARD_INVALID_ARGUMENT,
-                 "option ids must be an array of rowids, got %.40s", zIds);
-  }
-}
-
-/* Are the parameters of the statement our three, and no others? */
-static int only_ours(sqlite3_stmt *s) {
-  int i;
-  for (i = 1; i <= 3; i++) {
-    const char *z = sqlite3_bind_parameter_name(s, i);
-    if (z == NULL || z[0] != '?') return 0;
-  }
-  return sqlite3_bind_parameter_count(s) == 3;
-}
-
-/* The rows wanted that nobody has.  The condition stands on lines of its own,
-** so that a comment in it ends there. */
-static sqlite3_stmt *free_rows(StewardCall *c, const char *zTable,
-                               const RowsOptions *o) {
-  sqlite3_stmt *s;
-  const char *zWhere = o->zWhere ? o->zWhere : "1";
-  int nDepth = 0, i;
-  for (i = 0; zWhere[i] && nDepth >= 0; i++) {
-    nDepth += (zWhere[i] == '(') - (zWhere[i] == ')');
-  }
-  if (nDepth || strchr(zWhere, ';')) {
-    steward_fail(c, STEWARD_INVALID_ARGUMENT,
-                 "option where must be one condition with its parentheses "
-                 "closed and without ;, got '%.60s'",
-                 zWhere);
+                 "option ids must be an array of %s, got %.40s", zWhat, zIds);
     return NULL;
   }
+  pList = sqlite3_str_new(c->db);
+  s = steward_query(c, SQL_lock_rows_ids, "t", zIds);
+  for (; steward_next(c, s); n++) {
+    if (n) sqlite3_str_appendchar(pList, 1, ',');
+    if (!add_id(c, pList, s, bInteger)) {
+      steward_fail(c, STEWARD_INVALID_ARGUMENT,
+                   "option ids must be an array of %s, and element %d is none",
+                   zWhat, n);
+    }
+  }
+  steward_give(c, SQL_lock_rows_ids, s);
+  return steward_str_finish(c, pList);
+}
+
+/* Is it one condition?  Here, where no parenthesis is open, it cannot close one
+** that is not its own; nor can it be several statements, or leave a quote or a
+** comment open, as it is not the end. */
+static void check_where(StewardCall *c, const char *zTable,
+                        const char *zWhere) {
+  sqlite3_stmt *s = NULL;
+  char *zSql = steward_mprintf(
+      c, "SELECT CASE WHEN\n%s\nTHEN 1 END FROM main.\"%w\" AS t", zWhere,
+      zTable);
+  int rc = zSql ? sqlite3_prepare_v2(c->db, zSql, -1, &s, NULL) : SQLITE_OK;
+  if (rc == SQLITE_ERROR) {
+    const char *zWhy = sqlite3_errmsg(c->db); /* behind it comes our text */
+    steward_fail(c, STEWARD_INVALID_ARGUMENT,
+                 "option where must be one condition, whose parentheses, "
+                 "quotes and comments are closed, got '%.60s': %.*s",
+                 zWhere, (int)strcspn(zWhy, "\n"), zWhy);
+  } else if (rc) {
+    steward_fail_db(c, rc);
+  } else if (s && sqlite3_bind_parameter_count(s)) {
+    steward_fail(c, STEWARD_INVALID_ARGUMENT,
+                 "option where must be one condition without parameters, got "
+                 "'%.60s'",
+                 zWhere);
+  }
+  sqlite3_finalize(s);
+  sqlite3_free(zSql);
+}
+
+/* The keys of the rows wanted that nobody has.  The condition stands on lines
+** of its own, so that a comment in it ends there. */
+static sqlite3_stmt *free_rows(StewardCall *c, const StewardTableInfo *pInfo,
+                               const RowsOptions *o) {
+  sqlite3_stmt *s;
+  int bInteger;
+  char *zKey = lock_key(c, pInfo, &bInteger);
+  char *zIds = o->zIds ? id_list(c, o->zIds, bInteger) : NULL;
+  if (c->rc == SQLITE_OK && o->zWhere) check_where(c, pInfo->zName, o->zWhere);
   s = steward_prepare(
       c,
-      "SELECT t.rowid FROM main.\"%w\" AS t WHERE (\n%s\n)"
-      " AND (?1 IS NULL OR t.rowid IN (SELECT value FROM json_each(?1)))"
-      " AND NOT EXISTS (SELECT 1 FROM main.steward_row_locks AS l"
-      " WHERE l.table_name = %Q AND l.row_id = t.rowid"
-      " AND l.expires_at > ?2) LIMIT ?3",
-      zTable, zWhere, zTable);
-  if (s && !only_ours(s)) {
-    steward_fail(c, STEWARD_INVALID_ARGUMENT,
-                 "option where must be one condition without parameters, its "
-                 "comments closed, got '%.60s'",
-                 zWhere);
-  } else if (s) {
-    int rc = sqlite3_bind_text(s, 1, o->zIds, -1, SQLITE_STATIC);
-    if (rc) steward_fail_db(c, rc);
-    sqlite3_bind_int64(s, 2, steward_now(c->p));
-    sqlite3_bind_int64(s, 3, o->nMaxRows);
+      "SELECT %s FROM main.\"%w\" AS t WHERE (\n%s\n) AND %s IS NOT NULL"
+      "%s%s%s%s%s AND NOT EXISTS (SELECT 1 FROM main.steward_row_locks AS l"
+      " WHERE l.table_name = %Q AND l.row_id = +%s"
+      " AND l.expires_at > ?1) LIMIT ?2",
+      zKey, pInfo->zName, o->zWhere ? o->zWhere : "1", zKey,
+      zIds ? " AND " : "", zIds ? zKey : "", zIds ? " IN (" : "",
+      zIds ? zIds : "", zIds ? ")" : "", pInfo->zName, zKey);
+  if (s) {
+    sqlite3_bind_int64(s, 1, steward_now(c->p));
+    sqlite3_bind_int64(s, 2, o->nMaxRows);
   }
+  sqlite3_free(zKey);
+  sqlite3_free(zIds);
   return s;
 }
 
-/* Lock them; the token, or 0 when there was none. */
-static i64 take_rows(StewardCall *c, const char *zTable, const char *zOwner,
-                     const RowsOptions *o) {
-  i64 iNow = steward_now(c->p), iToken = 0;
-  sqlite3_stmt *s;
-  forget_rows(c, iNow);
-  s = free_rows(c, zTable, o);
-  while (steward_next(c, s)) {
+/* Lock them; the token, or 0 when there was none.  More that have expired are
+** forgotten than can be locked, so they do not pile up. */
+static i64 take_rows(StewardCall *c, const StewardTableInfo *pInfo,
+                     const char *zOwner, const RowsOptions *o) {
+  i64 iNow = steward_now(c->p), iToken = 0, nTaken = 0;
+  sqlite3_stmt *s = free_rows(c, pInfo, o);
+  for (; steward_next(c, s); nTaken++) {
     if (iToken == 0) iToken = steward_fence(c);
-    steward_run(c, SQL_lock_row_take, "tltlll", zTable,
-                sqlite3_column_int64(s, 0), zOwner, iToken, iNow,
+    steward_run(c, SQL_lock_row_take, "tvtlll", pInfo->zName,
+                sqlite3_column_value(s, 0), zOwner, iToken, iNow,
                 iNow + o->iTtl);
   }
   sqlite3_finalize(s);
+  steward_lease_forget(c, SQL_lock_rows_expired, SQL_lock_row_forget,
+                       nTaken > 32 ? 2 * nTaken : 64);
   return iToken;
 }
 
 /* lock_rows(table TEXT, owner TEXT [, options JSON]) -> TEXT, a handle
 **                                                               directonly
 ** Lock rows of a table that nobody has locked, and pass over the others: those
-** of `ids` (rowids), those for which `where` is true, or any; at most max_rows
-** (100), for a while (ttl, 30 s).  The handle is for lock_rows_held and
-** lock_rows_release; NULL when there is no such row.  The locks bind only those
-** who ask for them: rows are not protected from plain SQL.  Give the table an
-** INTEGER PRIMARY KEY: VACUUM may number other rows anew.
+** of `ids`, those for which `where` (about the table as t) is true, or any; at
+** most max_rows (100), for a while (ttl, 30 s).  The handle is for
+** lock_rows_held and lock_rows_release; NULL when there is no such row.  The
+** locks bind only those who ask for them: rows are not protected from plain
+** SQL.  A row is known by its primary key if that is one column (a BLOB among
+** the ids is {"$blob":"hex"}; rows where it is NULL are passed over), else by
+** its rowid: then give it an INTEGER PRIMARY KEY, as VACUUM may number rows
+** anew.
 ** Set: jobs
-** Errors: "UNSUPPORTED: lock_rows: table 'w' has no rowids: lock_acquire by a
-**   name of its key"; "NOT_FOUND: lock_rows: no table
-**   'x' in main: did you mean 't'?"; INVALID_ARGUMENT;
-**   NOT_INSTALLED; BUSY.
+** Errors: "UNSUPPORTED: lock_rows: table 'w' has no rowids, and its key has
+**   several columns: lock_acquire by a name of its key"; "NOT_FOUND: lock_rows:
+**   no table 'x' in main: did you mean 't'?"; "INVALID_ARGUMENT: lock_rows:
+**   option where must be one condition, whose parentheses, quotes and comments
+**   are closed, got '1) OR (1': near ")": syntax error"; NOT_INSTALLED; BUSY.
 ** Source: seed 004, FOR UPDATE SKIP LOCKED.
 ** Example: CREATE TABLE tasks(id INTEGER PRIMARY KEY, x);
 **   INSERT INTO tasks VALUES (1, 'a'), (2, 'b'), (3, 'c');
@@ -343,14 +386,8 @@ static void lock_rows(sqlite3_context *ctx, int argc, sqlite3_value **argv) {
   if (argc > 2) {
     steward_options(&c, argv[2], aRowsOption, ArraySize(aRowsOption), &o);
   }
-  check_ids(&c, o.zIds);
   if (c.rc == SQLITE_OK) steward_table_info(&c, zTable, &info);
-  if (c.rc == SQLITE_OK && info.bWithoutRowid) {
-    steward_fail(&c, STEWARD_UNSUPPORTED,
-                 "table '%s' has no rowids: lock_acquire by a name of its key",
-                 zTable);
-  }
-  iToken = c.rc ? 0 : take_rows(&c, info.zName, zOwner, &o);
+  iToken = c.rc ? 0 : take_rows(&c, &info, zOwner, &o);
   if (iToken) zHandle = steward_mprintf(&c, "r%lld", iToken);
   steward_table_info_free(&info);
   steward_options_free(aRowsOption, ArraySize(aRowsOption), &o);
@@ -394,15 +431,17 @@ static void lock_rows_release(sqlite3_context *ctx, int argc,
   while (c.rc == SQLITE_OK) {
     sqlite3_stmt *s = steward_query(&c, SQL_lock_rows_of, "l", iToken);
     char *zTable = NULL;
-    i64 iRow = 0;
+    sqlite3_value *pKey = NULL;
     if (steward_next(&c, s)) {
       zTable = steward_mprintf(&c, "%s", steward_column(&c, s, 0));
-      iRow = sqlite3_column_int64(s, 1);
+      pKey = sqlite3_value_dup(sqlite3_column_value(s, 1));
+      if (pKey == NULL) steward_fail_nomem(&c);
     }
     steward_give(&c, SQL_lock_rows_of, s);
-    if (zTable == NULL) break;
-    steward_run(&c, SQL_lock_row_forget, "tl", zTable, iRow);
+    if (pKey) steward_run(&c, SQL_lock_row_give, "tv", zTable, pKey);
     sqlite3_free(zTable);
+    sqlite3_value_free(pKey);
+    if (pKey == NULL) break;
     n++;
   }
   if (steward_close(&c) == SQLITE_OK) sqlite3_result_int64(ctx, n);

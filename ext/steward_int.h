@@ -429,6 +429,8 @@ void steward_slice_free(StewardSlice *s);
 ** Interface to code in lease.c: what one owner has at a time, for a while
 */
 i64 steward_fence(StewardCall *c);
+i64 steward_lease_forget(StewardCall *c, enum StewardSqlId eFind,
+                         enum StewardSqlId eForget, i64 nMax);
 i64 steward_lease_take(StewardCall *c, const char *zName, const char *zOwner,
                        i64 iTtl, i64 nSlot);
 void steward_lease_renew(StewardCall *c, const char *zName, i64 iToken,
@@ -778,6 +780,7 @@ int job_schedule_register(Steward *p);
 int job_tables_register(Steward *p);
 int job_schedule_tables_register(Steward *p);
 int job_stats_tables_register(Steward *p);
+i64 lock_upkeep(StewardCall *c);
 i64 lock_arg_handle(StewardCall *c, sqlite3_value *v);
 int lock_register(Steward *p);
 int lock_tables_register(Steward *p);

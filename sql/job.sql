@@ -128,14 +128,16 @@ SELECT n.id, n.at FROM (
  ORDER BY n.at LIMIT 1;
 
 -- name: job_replace
--- Give the waiting job ?19 another content and time; the other parameters are
--- those of job_new.
+-- Give the waiting job ?19 another content, time and place; the other parameters
+-- are those of job_new.
 UPDATE main.assistly_queue_jobs
    SET content = ?2, content_number = ?3, scheduled_at = ?4, updated_at = ?5,
        priority = ?6, max_attempts = ?7, backoff = ?8, backoff_ms = ?9,
        backoff_cap_ms = ?10, min_gap_ms = ?15, expires_at = ?16, headers = ?17,
        status = 'scheduled', next_retry_at = NULL, retries = 0,
-       unique_ms = ?18, phase = iif(phase = 2, 2, 1)
+       unique_ms = ?18, group_key = ?12, concurrency_key = ?13,
+       concurrency_limit = ?14,
+       phase = iif(phase = 2 AND group_key IS ?12, 2, 1)
  WHERE id = ?19 AND phase < 4;
 
 -- ------------------------------------------------------------------ claims

@@ -58,10 +58,10 @@ SELECT min(+l.expires_at) FROM main.steward_locks AS l
  WHERE l.name = ?1 AND l.slot > 0;
 
 -- name: lock_expired hot
--- Locks that nobody has renewed or released until ?1.
+-- A lock that nobody has renewed or released until ?1.
 SELECT l.name, l.slot FROM main.steward_locks AS l
        INDEXED BY steward_locks_expiry
- WHERE l.expires_at <= ?1 ORDER BY l.expires_at LIMIT 4;
+ WHERE l.expires_at <= ?1 ORDER BY l.expires_at LIMIT 1;
 
 -- name: lock_forget hot
 -- One of them.
@@ -85,9 +85,9 @@ VALUES (?1, ?2, ?3, ?4, ?5, ?6)
  WHERE expires_at <= ?5;
 
 -- name: lock_rows_ids
--- The ids in a JSON array.
+-- The ids in a JSON array, texts as literals of SQL.
 -- set: none
-SELECT type, value FROM json_each(?1);
+SELECT type, iif(type = 'object', value, quote(value)) FROM json_each(?1);
 
 -- name: lock_rows_held
 -- The rows of the handle `r<token>` that it still holds.
@@ -104,11 +104,16 @@ SELECT r.table_name, r.row_id
  WHERE r.token = ?1 LIMIT 1;
 
 -- name: lock_rows_expired hot
--- Row locks that nobody has released until ?1.
+-- A row lock that nobody has released until ?1.
 SELECT r.table_name, r.row_id FROM main.steward_row_locks AS r
        INDEXED BY steward_row_locks_expiry
  WHERE r.expires_at <= ?1 ORDER BY r.expires_at LIMIT 1;
 
 -- name: lock_row_forget hot
+-- One of them.
+DELETE FROM main.steward_row_locks
+ WHERE table_name = ?1 AND row_id = ?2 AND expires_at <= ?3;
+
+-- name: lock_row_give hot
 -- The row is free.
 DELETE FROM main.steward_row_locks WHERE table_name = ?1 AND row_id = ?2;

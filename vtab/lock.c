@@ -18,9 +18,10 @@ static void check_handle(StewardCall *c, sqlite3_value **apArg) {
 **   SELECT owner_id FROM assistly_worker_lock; -- me
 */
 
-/* lock_rows_held(table_name TEXT, row_id INTEGER, owner TEXT,
+/* lock_rows_held(table_name TEXT, row_id, owner TEXT,
 **   lease_until INTEGER, HIDDEN handle TEXT)     table
-** The rows of a handle of lock_rows that it still holds.
+** The rows of a handle of lock_rows that it still holds.  row_id: the primary
+** key if that is one column, else the rowid.
 ** Set: jobs
 ** Errors: "INVALID_ARGUMENT: lock_rows_held: handle must be one that lock_rows
 **   returned, got 'x'"; NOT_INSTALLED.
@@ -37,7 +38,7 @@ static const StewardTable aTable[] = {
      .eSql = SQL_lock_status,
      .zSet = "jobs"},
     {.zName = "lock_rows_held",
-     .zColumns = "table_name TEXT, row_id INTEGER, owner TEXT,"
+     .zColumns = "table_name TEXT, row_id, owner TEXT,"
                  " lease_until INTEGER, handle HIDDEN",
      .nArg = 1,
      .nRequired = 1,

@@ -16,22 +16,35 @@ i64 steward_fence(StewardCall *c) {
   return steward_int(c, SQL_fence_next, 0, "");
 }
 
-/* Locks of owners that are gone for good: a few of them at each acquisition. */
-static void forget_expired(StewardCall *c, i64 iNow) {
-  enum { FORGET = 4 };
-  char *azName[FORGET];
-  i64 aSlot[FORGET];
-  int i, n = 0;
-  sqlite3_stmt *s = steward_query(c, SQL_lock_expired, "l", iNow);
-  while (n < FORGET && steward_next(c, s)) {
-    azName[n] = steward_mprintf(c, "%s", steward_column(c, s, 0));
-    aSlot[n++] = sqlite3_column_int64(s, 1);
+/* Remove what expired until now, of owners that are gone for good: at most
+** nMax rows that eFind finds, each by its first two columns.  How many. */
+i64 steward_lease_forget(StewardCall *c, enum StewardSqlId eFind,
+                         enum StewardSqlId eForget, i64 nMax) {
+  i64 iNow = steward_now(c->p), n = 0;
+  for (; n < nMax && c->rc == SQLITE_OK; n++) {
+    sqlite3_stmt *s = steward_query(c, eFind, "l", iNow);
+    char *zName = NULL;
+    sqlite3_value *pKey = NULL;
+    if (steward_next(c, s)) {
+      zName = steward_mprintf(c, "%s", steward_column(c, s, 0));
+      pKey = sqlite3_value_dup(sqlite3_column_value(s, 1));
+      if (pKey == NULL) steward_fail_nomem(c);
+    }
+    steward_give(c, eFind, s);
+    if (pKey) steward_run(c, eForget, "tvl", zName, pKey, iNow);
+    sqlite3_free(zName);
+    sqlite3_value_free(pKey);
+    if (pKey == NULL) break;
   }
-  steward_give(c, SQL_lock_expired, s);
-  for (i = 0; i < n; i++) {
-    steward_run(c, SQL_lock_forget, "tll", azName[i], aSlot[i], iNow);
-    sqlite3_free(azName[i]);
-  }
+  return n;
+}
+
+/* The keeper's part of it, as every acquisition does some. */
+i64 lock_upkeep(StewardCall *c) {
+  enum { FORGET = 128 };
+  return steward_lease_forget(c, SQL_lock_expired, SQL_lock_forget, FORGET) +
+         steward_lease_forget(c, SQL_lock_rows_expired, SQL_lock_row_forget,
+                              FORGET);
 }
 
 /* Take one of nSlot slots; the token, or 0 when all are held by others.  An
@@ -42,7 +55,7 @@ i64 steward_lease_take(StewardCall *c, const char *zName, const char *zOwner,
   i64 iSlot =
       steward_int(c, SQL_lock_slot, 0, "ttll", zName, zOwner, iNow, nSlot);
   if (iSlot == 0) return 0;
-  forget_expired(c, iNow);
+  steward_lease_forget(c, SQL_lock_expired, SQL_lock_forget, 4);
   iToken = steward_fence(c);
   steward_run(c, SQL_lock_take, "tltlll", zName, iSlot, zOwner, iToken, iNow,
               iNow + iTtl);

@@ -165,6 +165,7 @@ WHEN CASE WHEN NEW.status IN ('scheduled', 'retrying')
           THEN NEW.phase IS NULL OR NEW.phase = 4
           WHEN NEW.status = 'processing' THEN NEW.phase IS NOT 4
           ELSE NEW.phase IS NOT NULL END
+ AND OLD.platform = NEW.platform
 BEGIN
   INSERT INTO steward_jobs_place(id, status, now)
   VALUES (NEW.id, NEW.status,
@@ -250,6 +251,7 @@ BEGIN
                       INDEXED BY steward_jobs_group_active
                 WHERE b.platform = NEW.platform
                   AND b.group_key = NEW.group_key AND b.phase IN (0, 4)
+                  AND b.phase = 0
                 LIMIT 1);
 END;
 

@@ -7,8 +7,8 @@
 --
 -- Who writes what: steward_job_schedules by job_schedule, job_schedule_pause,
 -- job_schedule_resume and job_unschedule, and by whoever enqueues what is due,
--- a claim or job_run_due; steward_job_runs by the latter; steward_job_counts by
--- triggers.
+-- a claim or job_run_due; steward_job_runs by the latter; steward_job_counts
+-- and steward_job_replaced by triggers.
 
 -- next_at: the time of the next run; wake_at: when to look at it, which is
 -- later when the next time after that could not be found out. Both are NULL
@@ -111,44 +111,78 @@ BEGIN
    WHERE queue = NEW.platform;
 END;
 
--- A queue whose last job is removed has no row any more.
+-- A job that an insertion under its number may replace, see below.
+CREATE TABLE IF NOT EXISTS steward_job_replaced (
+  id INTEGER PRIMARY KEY, -- of the one row that there may be
+  platform TEXT NOT NULL,
+  phase INTEGER,
+  status TEXT NOT NULL,
+  group_key TEXT,
+  concurrency_key TEXT,
+  places INTEGER
+);
+
+-- One less. A queue whose last job is removed has no row any more.
+CREATE VIEW IF NOT EXISTS steward_jobs_uncount(platform, phase, status) AS
+SELECT NULL, NULL, NULL WHERE 0;
+CREATE TRIGGER IF NOT EXISTS steward_jobs_count_less
+INSTEAD OF INSERT ON steward_jobs_uncount
+BEGIN
+  UPDATE steward_job_counts
+     SET ready = ready - (NEW.phase IS 0),
+         waiting = waiting - (NEW.phase IS 1),
+         blocked = blocked - (NEW.phase IS 2 OR NEW.phase IS 3),
+         leased = leased - (NEW.phase IS 4), done = done - (NEW.status = 'posted'),
+         dead = dead - (NEW.status IN ('dead_letter', 'failed')),
+         cancelled = cancelled - (NEW.status = 'cancelled')
+   WHERE queue = NEW.platform;
+  DELETE FROM steward_job_counts
+   WHERE queue = NEW.platform
+     AND ready + waiting + blocked + leased + done + dead + cancelled = 0;
+END;
 CREATE TRIGGER IF NOT EXISTS steward_jobs_count_delete
 AFTER DELETE ON assistly_queue_jobs
 BEGIN
-  UPDATE steward_job_counts
-     SET ready = ready - (OLD.phase IS 0),
-         waiting = waiting - (OLD.phase IS 1),
-         blocked = blocked - (OLD.phase IS 2 OR OLD.phase IS 3),
-         leased = leased - (OLD.phase IS 4), done = done - (OLD.status = 'posted'),
-         dead = dead - (OLD.status IN ('dead_letter', 'failed')),
-         cancelled = cancelled - (OLD.status = 'cancelled')
-   WHERE queue = OLD.platform;
-  DELETE FROM steward_job_counts
-   WHERE queue = OLD.platform
-     AND ready + waiting + blocked + leased + done + dead + cancelled = 0;
+  INSERT INTO steward_jobs_uncount VALUES (OLD.platform, OLD.phase, OLD.status);
+  DELETE FROM steward_job_replaced WHERE id = OLD.id; -- it is told by now
 END;
 
--- Plain SQL moves a job to another queue.
-CREATE TRIGGER IF NOT EXISTS steward_jobs_count_move
-AFTER UPDATE OF platform ON assistly_queue_jobs
-WHEN OLD.platform <> NEW.platform
+-- What leaves a job behind that goes elsewhere, in whatever way: the next of
+-- its group, and those who waited for its place under a limit.
+CREATE VIEW IF NOT EXISTS steward_jobs_left
+  (platform, phase, group_key, concurrency_key, places) AS
+SELECT NULL, NULL, NULL, NULL, NULL WHERE 0;
+CREATE TRIGGER IF NOT EXISTS steward_jobs_leave
+INSTEAD OF INSERT ON steward_jobs_left
+WHEN NEW.phase IS NOT NULL
 BEGIN
-  UPDATE steward_job_counts
-     SET ready = ready - (OLD.phase IS 0),
-         waiting = waiting - (OLD.phase IS 1),
-         blocked = blocked - (OLD.phase IS 2 OR OLD.phase IS 3),
-         leased = leased - (OLD.phase IS 4), done = done - (OLD.status = 'posted'),
-         dead = dead - (OLD.status IN ('dead_letter', 'failed')),
-         cancelled = cancelled - (OLD.status = 'cancelled')
-   WHERE queue = OLD.platform;
-  DELETE FROM steward_job_counts
-   WHERE queue = OLD.platform
-     AND ready + waiting + blocked + leased + done + dead + cancelled = 0;
+  INSERT INTO steward_jobs_wake_group
+  SELECT NEW.platform, NEW.group_key, NULL, NULL
+   WHERE NEW.group_key IS NOT NULL;
+  INSERT INTO steward_jobs_wake_key
+  SELECT NEW.platform, NEW.concurrency_key, NEW.places
+   WHERE NEW.concurrency_key IS NOT NULL;
+END;
+
+-- Plain SQL moves a job to another queue, group or limit: the next claim there
+-- looks at it. One that is leased stays so, and counts there. (Whatever else
+-- depends on the queue is done here, behind the counting: triggers have no
+-- order among themselves.)
+CREATE TRIGGER IF NOT EXISTS steward_jobs_move
+AFTER UPDATE OF platform, group_key, concurrency_key, concurrency_limit
+ON assistly_queue_jobs
+WHEN OLD.platform <> NEW.platform OR OLD.group_key IS NOT NEW.group_key
+  OR OLD.concurrency_key IS NOT NEW.concurrency_key
+  OR OLD.concurrency_limit IS NOT NEW.concurrency_limit
+BEGIN
+  INSERT INTO steward_jobs_uncount
+  SELECT OLD.platform, OLD.phase, OLD.status WHERE OLD.platform <> NEW.platform;
   INSERT INTO steward_job_counts
-  VALUES (NEW.platform, NEW.phase IS 0, NEW.phase IS 1,
-          NEW.phase IS 2 OR NEW.phase IS 3, NEW.phase IS 4,
-          NEW.status = 'posted', NEW.status IN ('dead_letter', 'failed'),
-          NEW.status = 'cancelled')
+  SELECT NEW.platform, NEW.phase IS 0, NEW.phase IS 1,
+         NEW.phase IS 2 OR NEW.phase IS 3, NEW.phase IS 4,
+         NEW.status = 'posted', NEW.status IN ('dead_letter', 'failed'),
+         NEW.status = 'cancelled'
+   WHERE OLD.platform <> NEW.platform
       ON CONFLICT (queue) DO UPDATE
      SET ready = ready + excluded.ready,
          waiting = waiting + excluded.waiting,
@@ -156,6 +190,80 @@ BEGIN
          leased = leased + excluded.leased, done = done + excluded.done,
          dead = dead + excluded.dead,
          cancelled = cancelled + excluded.cancelled;
+  INSERT INTO steward_jobs_place(id, status, now)
+  SELECT NEW.id, NEW.status,
+          coalesce((SELECT value FROM steward_config WHERE name = 'clock'),
+                  CAST(round((julianday('now') - 2440587.5) * 86400000)
+                       AS INTEGER))
+   WHERE CASE WHEN NEW.status IN ('scheduled', 'retrying')
+              THEN NEW.phase IS NOT 1
+              WHEN NEW.status = 'processing' THEN NEW.phase IS NOT 4
+              ELSE NEW.phase IS NOT NULL END;
+  INSERT INTO steward_jobs_hold_group
+  SELECT NEW.platform, NEW.group_key, iif(NEW.status = 'processing', 0, NEW.id)
+   WHERE NEW.group_key IS NOT NULL AND OLD.phase IS NOT NULL;
+  INSERT INTO steward_jobs_left
+  VALUES (OLD.platform, OLD.phase, OLD.group_key, OLD.concurrency_key,
+          OLD.concurrency_limit);
+END;
+
+-- .. or gives it another time: the claim looks whether that has come.
+CREATE TRIGGER IF NOT EXISTS steward_jobs_time
+AFTER UPDATE OF scheduled_at, next_retry_at ON assistly_queue_jobs
+WHEN (NEW.phase = 0 OR NEW.phase = 3) AND OLD.phase = NEW.phase
+ AND NEW.status <> 'processing'
+BEGIN
+  INSERT INTO steward_jobs_place(id, status, now)
+  VALUES (NEW.id, NEW.status, NULL);
+END;
+
+-- OR REPLACE fires no trigger of a deletion (unless recursive_triggers is on):
+-- what the job was like is noted before, and told when another one is there.
+CREATE VIEW IF NOT EXISTS steward_jobs_note(id) AS SELECT NULL WHERE 0;
+CREATE TRIGGER IF NOT EXISTS steward_jobs_note_one
+INSTEAD OF INSERT ON steward_jobs_note
+BEGIN
+  DELETE FROM steward_job_replaced;
+  INSERT INTO steward_job_replaced
+  SELECT id, platform, phase, status, group_key, concurrency_key,
+         concurrency_limit
+    FROM assistly_queue_jobs WHERE id = NEW.id;
+END;
+CREATE VIEW IF NOT EXISTS steward_jobs_noted(id) AS SELECT NULL WHERE 0;
+CREATE TRIGGER IF NOT EXISTS steward_jobs_replaced_one
+INSTEAD OF INSERT ON steward_jobs_noted
+BEGIN
+  DELETE FROM steward_job_attempts WHERE job_id = NEW.id;
+  INSERT INTO steward_jobs_uncount
+  SELECT platform, phase, status FROM steward_job_replaced WHERE id = NEW.id;
+  INSERT INTO steward_jobs_left
+  SELECT platform, phase, group_key, concurrency_key, places
+    FROM steward_job_replaced WHERE id = NEW.id;
+  DELETE FROM steward_job_replaced WHERE id = NEW.id;
+END;
+CREATE TRIGGER IF NOT EXISTS steward_jobs_before_insert
+BEFORE INSERT ON assistly_queue_jobs
+WHEN NEW.id > 0
+BEGIN
+  INSERT INTO steward_jobs_note VALUES (NEW.id);
+END;
+CREATE TRIGGER IF NOT EXISTS steward_jobs_before_number
+BEFORE UPDATE OF id ON assistly_queue_jobs
+WHEN NEW.id <> OLD.id
+BEGIN
+  INSERT INTO steward_jobs_note VALUES (NEW.id);
+END;
+CREATE TRIGGER IF NOT EXISTS steward_jobs_replace
+AFTER INSERT ON assistly_queue_jobs
+WHEN EXISTS (SELECT 1 FROM steward_job_replaced WHERE id = NEW.id)
+BEGIN
+  INSERT INTO steward_jobs_noted VALUES (NEW.id);
+END;
+CREATE TRIGGER IF NOT EXISTS steward_jobs_replace_number
+AFTER UPDATE OF id ON assistly_queue_jobs
+WHEN EXISTS (SELECT 1 FROM steward_job_replaced WHERE id = NEW.id)
+BEGIN
+  INSERT INTO steward_jobs_noted VALUES (NEW.id);
 END;
 
 -- What job_stats reads of a queue: its latest attempts.
