@@ -168,7 +168,7 @@ static void job_purge(sqlite3_context *ctx, int argc, sqlite3_value **argv) {
 
 /* job_pause(queue TEXT) -> INTEGER, always 1    plain
 ** No claim takes from the queue, until job_resume.  Jobs that are leased go on;
-** enqueueing does, too.
+** enqueueing does, too, and leases run out and jobs expire as ever.
 ** Set: jobs
 ** Errors: "INVALID_ARGUMENT: job_pause: queue must be text, got NULL".
 ** Example: SELECT job_enqueue('mail', 'hello'); -- 1

@@ -80,11 +80,32 @@ static int each_due(StewardCall *c, enum StewardSqlId eFind,
   return n;
 }
 
-/* Do what has come due in a queue; 1 when there may be more of it. */
-static int refresh(StewardCall *c, const char *zQueue, i64 iNow) {
+/* Do what has come due in a queue; how many jobs, *pbMore: there may be more. */
+static int refresh(StewardCall *c, const char *zQueue, i64 iNow,
+                   int *pbMore /* OUT */) {
   int nExpired = each_due(c, SQL_job_expired, SQL_job_expire, zQueue, iNow);
   int nLapsed = each_due(c, SQL_job_lapsed, SQL_job_lapse, zQueue, iNow);
-  return nExpired == BATCH || nLapsed == BATCH;
+  if (nExpired == BATCH || nLapsed == BATCH) *pbMore = 1;
+  return nExpired + nLapsed;
+}
+
+/* The same for queues that nobody claims from: for at most nMax of them; how
+** many jobs.  Begins to write when there are some. */
+i64 job_settle(StewardCall *c, i64 nMax) {
+  i64 iNow = steward_now(c->p), n = 0;
+  char *zList = steward_text(c, SQL_job_unsettled, "ll", iNow, nMax);
+  sqlite3_stmt *s;
+  int bMore;
+  if (zList && strcmp(zList, "[]")) {
+    if (c->eMode == STEWARD_READ) steward_begin(c);
+    s = steward_query(c, SQL_job_names, "t", zList);
+    while (steward_next(c, s)) {
+      n += refresh(c, steward_column(c, s, 1), iNow, &bMore);
+    }
+    steward_give(c, SQL_job_names, s);
+  }
+  sqlite3_free(zList);
+  return n;
 }
 
 /* A job that may run now, or, with a limit, that is to be looked at first. */
@@ -204,11 +225,11 @@ static void find_due(StewardCall *c, Claim *p, const char *zQueue) {
   }
 }
 
-/* Do what is due in a queue and find what may run. */
+/* Do what is due in a queue, also in a paused one, and find what may run. */
 static void look_at(StewardCall *c, Claim *p, const char *zQueue) {
   p->iQueue++;
+  refresh(c, zQueue, p->iNow, &p->bMore);
   if (steward_int(c, SQL_job_paused, 0, "t", zQueue)) return;
-  if (refresh(c, zQueue, p->iNow)) p->bMore = 1;
   if (c->rc == SQLITE_OK) find_due(c, p, zQueue);
   if (c->rc == SQLITE_OK) find_ready(c, p, zQueue);
 }

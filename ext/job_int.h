@@ -69,6 +69,9 @@ void job_check_gap(StewardCall *c, const char *zQueue, i64 iAt, i64 iGap,
 void job_check_unique(StewardCall *c, const char *zQueue, const char *zKey,
                       i64 iFor, i64 iJob);
 
+/* job_claim.c */
+i64 job_settle(StewardCall *c, i64 nMax);
+
 /* job_schedule.c */
 int job_schedule_due(StewardCall *c, i64 nMax);
 

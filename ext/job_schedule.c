@@ -468,9 +468,12 @@ int job_schedule_due(StewardCall *c, i64 nMax) {
 }
 
 /* job_run_due() -> INTEGER, how many jobs    plain
-** Enqueue the jobs of all schedules whose time has come, as every job_claim
-** does: for a program that has no worker waiting, or a keeper. What it was
-** refused is in job_schedules.error. At most 1000 schedules at a time.
+** Do what every job_claim does first, but for all queues, also paused ones and
+** those that nobody claims from: enqueue the jobs of schedules whose time has
+** come, give back jobs whose lease has run out, and those that are exhausted or
+** have expired are dead.  For a program that has no worker waiting, or a
+** keeper.  What it was refused is in job_schedules.error.  At most 1000
+** schedules and 1000 queues at a time, of each of these 128 jobs.
 ** Set: jobs
 ** Errors: NOT_INSTALLED; UNSUPPORTED inside a writing statement; BUSY.
 ** Example: SELECT job_schedule('beat', '@every 5s', 'mail', 'hello') > 0; -- 1
@@ -481,14 +484,15 @@ int job_schedule_due(StewardCall *c, i64 nMax) {
 */
 static void job_run_due(sqlite3_context *ctx, int argc, sqlite3_value **argv) {
   StewardCall c;
-  int n = 0;
+  i64 n = 0;
   steward_open(&c, ctx, "job_run_due", "jobs", STEWARD_READ);
   if (steward_int(&c, SQL_schedule_soonest, INT64_MAX, "") <=
       steward_now(c.p)) {
     steward_begin(&c);
     n = job_schedule_due(&c, 1000);
   }
-  if (steward_close(&c) == SQLITE_OK) sqlite3_result_int(ctx, n);
+  if (c.rc == SQLITE_OK) n += job_settle(&c, 1000);
+  if (steward_close(&c) == SQLITE_OK) sqlite3_result_int64(ctx, n);
 }
 
 static const StewardFunc aFunc[] = {

@@ -51,7 +51,8 @@ const KeeperDuty keeper_duties[] = {
      .zFunction = "job_run_due",
      .zSql = "SELECT job_run_due()",
      .bAgain = 1,
-     .zMeaning = "enqueues the jobs of schedules whose time has come"},
+     .zMeaning = "enqueues the jobs of schedules whose time has come, and "
+                 "settles leases that have run out and jobs that have expired"},
     {.zName = "expiry",
      .zSet = "core",
      .zInterval = "keeper_expiry",
