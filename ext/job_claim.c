@@ -80,7 +80,8 @@ static int each_due(StewardCall *c, enum StewardSqlId eFind,
   return n;
 }
 
-/* Do what has come due in a queue; how many jobs, *pbMore: there may be more. */
+/* Do what has come due in a queue; how many jobs. *pbMore: there may be more.
+*/
 static int refresh(StewardCall *c, const char *zQueue, i64 iNow,
                    int *pbMore /* OUT */) {
   int nExpired = each_due(c, SQL_job_expired, SQL_job_expire, zQueue, iNow);

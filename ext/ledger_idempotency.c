@@ -36,6 +36,7 @@ i64 ledger_days(StewardCall *c, const char *zSetting) {
 typedef struct BeginOptions {
   i64 iTtl;
   i64 iLease;
+  char *zOwner;
 } BeginOptions;
 
 static const StewardOption aBeginOption[] = {
@@ -46,7 +47,23 @@ static const StewardOption aBeginOption[] = {
     {"lease", STEWARD_OPT_DURATION, offsetof(BeginOptions, iLease), 1,
      3153600000000LL, NULL,
      "how long the caller may take before another one may begin; 30 s"},
+    {"owner", STEWARD_OPT_TEXT, offsetof(BeginOptions, zOwner), 0, 0, NULL,
+     "who begins, for finishing it on another connection, or for telling "
+     "callers of one connection apart; this connection"},
 };
+
+/* The number by which a connection is known as holder of its keys. */
+static i64 connection_holder(Steward *p) {
+  while (p->iHolder <= 0) sqlite3_randomness(sizeof(i64), &p->iHolder);
+  return p->iHolder;
+}
+
+/* The optional last argument: who began. */
+static const char *arg_owner(StewardCall *c, int argc, sqlite3_value **argv,
+                             int i) {
+  if (argc <= i) return NULL;
+  return steward_arg_text(c, argv[i], "owner", LEDGER_KEY_MAX);
+}
 
 /* What a key means for this request; `new` is written down. */
 static const char *begin_key(StewardCall *c, const char *zKey,
@@ -75,8 +92,9 @@ static const char *begin_key(StewardCall *c, const char *zKey,
   }
   steward_give(c, SQL_idempotency_row, s);
   if (strcmp(zState, "new") == 0) {
-    steward_run(c, SQL_idempotency_new, "tltll", zKey, iNow, zFingerprint,
-                iNow + o->iLease, iNow + (o->iTtl ? o->iTtl : iKeep));
+    steward_run(c, SQL_idempotency_new, "tltlltl", zKey, iNow, zFingerprint,
+                iNow + o->iLease, iNow + (o->iTtl ? o->iTtl : iKeep), o->zOwner,
+                connection_holder(c->p));
   }
   return zState;
 }
@@ -87,8 +105,9 @@ static const char *begin_key(StewardCall *c, const char *zKey,
 ** idempotency_finish or idempotency_abandon; `in_progress` - another caller
 ** does it, for its lease (30 s) at most; `replay` - idempotency_response has
 ** the answer; `mismatch` - the key belongs to a request with another
-** fingerprint (a hash of what was asked for, say).  Refused inside a writing
-** statement.
+** fingerprint (a hash of what was asked for, say).  It is this connection's, or
+** that of option owner: one whose lease ran out, so that another began, can
+** neither finish nor abandon it any more.  Refused inside a writing statement.
 ** Set: ledger
 ** Errors: "INVALID_ARGUMENT: idempotency_begin: key must be text, got NULL";
 **   "INVALID_ARGUMENT: idempotency_begin: option ttl must be within
@@ -104,7 +123,7 @@ static const char *begin_key(StewardCall *c, const char *zKey,
 static void idempotency_begin(sqlite3_context *ctx, int argc,
                               sqlite3_value **argv) {
   StewardCall c;
-  BeginOptions o = {0, 30000};
+  BeginOptions o = {0, 30000, NULL};
   const char *zKey, *zFingerprint, *zState = NULL;
   steward_open(&c, ctx, "idempotency_begin", "ledger", STEWARD_WRITE);
   zKey = steward_arg_text(&c, argv[0], "key", LEDGER_KEY_MAX);
@@ -112,20 +131,34 @@ static void idempotency_begin(sqlite3_context *ctx, int argc,
   if (argc > 2) {
     steward_options(&c, argv[2], aBeginOption, ArraySize(aBeginOption), &o);
   }
+  if (o.zOwner && (!o.zOwner[0] || strlen(o.zOwner) > LEDGER_KEY_MAX)) {
+    steward_fail(&c, STEWARD_INVALID_ARGUMENT,
+                 "option owner must be a text of 1 to %d bytes, got %d",
+                 LEDGER_KEY_MAX, (int)strlen(o.zOwner));
+  }
   if (c.rc == SQLITE_OK) zState = begin_key(&c, zKey, zFingerprint, &o);
+  steward_options_free(aBeginOption, ArraySize(aBeginOption), &o);
   if (steward_close(&c) == SQLITE_OK) {
     sqlite3_result_text(ctx, zState, -1, SQLITE_STATIC);
   }
 }
 
-/* Nothing is in progress under the key: why? */
+/* Nothing is in progress under the key for this caller: why? */
 static void fail_key(StewardCall *c, const char *zKey) {
   sqlite3_stmt *s = steward_query(c, SQL_idempotency_row, "tl", zKey, (i64)0);
-  if (steward_next(c, s) && sqlite3_column_int(s, 1)) {
+  int bRow = steward_next(c, s);
+  if (bRow && sqlite3_column_int(s, 1)) {
     steward_fail(c, STEWARD_CONFLICT,
                  "key '%s' has its answer already: SELECT "
                  "idempotency_response(key)",
                  zKey);
+  } else if (bRow && sqlite3_column_int64(s, 3) > steward_now(c->p)) {
+    int bOwner = sqlite3_column_type(s, 4) == SQLITE_TEXT;
+    steward_fail(c, STEWARD_LEASE_LOST,
+                 "key '%s' is in progress for %s%s: give the owner that began "
+                 "it as last argument, or begin it again",
+                 zKey, bOwner ? "owner " : "another connection",
+                 bOwner ? steward_column(c, s, 4) : "");
   } else {
     steward_fail(c, STEWARD_NOT_FOUND,
                  "nothing is in progress under key '%s': SELECT "
@@ -135,12 +168,17 @@ static void fail_key(StewardCall *c, const char *zKey) {
   steward_give(c, SQL_idempotency_row, s);
 }
 
-/* idempotency_finish(key TEXT, response TEXT) -> INTEGER, always 1    plain
+/* idempotency_finish(key TEXT, response TEXT [, owner TEXT])
+**   -> INTEGER, always 1                                                plain
 ** The request has been done; its answer, JSON, is given to whoever asks again.
+** owner: that of idempotency_begin, if it was given; else it must have been
+** this connection that began.
 ** Set: ledger
-** Errors: "CONFLICT: idempotency_finish: key 'k' has its answer already: SELECT
-**   idempotency_response(key)"; "NOT_FOUND: idempotency_finish: nothing is in
-**   progress under key 'k': SELECT idempotency_begin(key, fingerprint)";
+** Errors: "LEASE_LOST: idempotency_finish: key 'k' is in progress for another
+**   connection: give the owner that began it as last argument, or begin it
+**   again"; "CONFLICT: idempotency_finish: key 'k' has its answer already:
+**   SELECT idempotency_response(key)"; "NOT_FOUND: idempotency_finish: nothing
+**   is in progress under key 'k': SELECT idempotency_begin(key, fingerprint)";
 **   "INVALID_ARGUMENT: idempotency_finish: response must be JSON, got 'x'".
 ** Example: SELECT idempotency_begin('k', 'f'); -- new
 **   SELECT idempotency_finish('k', '[1]'); -- 1
@@ -148,13 +186,16 @@ static void fail_key(StewardCall *c, const char *zKey) {
 static void idempotency_finish(sqlite3_context *ctx, int argc,
                                sqlite3_value **argv) {
   StewardCall c;
-  const char *zKey, *zResponse;
+  const char *zKey, *zResponse, *zOwner;
   steward_open(&c, ctx, "idempotency_finish", "ledger", STEWARD_WRITE_ONE);
   zKey = steward_arg_text(&c, argv[0], "key", LEDGER_KEY_MAX);
   zResponse = ledger_arg_json(&c, argv[1], "response");
-  steward_run(&c, SQL_idempotency_finish, "ttl", zKey, zResponse,
-              steward_now(c.p));
-  if (c.rc == SQLITE_OK && sqlite3_changes(c.db) == 0) fail_key(&c, zKey);
+  zOwner = arg_owner(&c, argc, argv, 2);
+  steward_run(&c, SQL_idempotency_finish, "ttltl", zKey, zResponse,
+              steward_now(c.p), zOwner, connection_holder(c.p));
+  if (c.rc == SQLITE_OK && sqlite3_changes(c.db) == 0) {
+    fail_key(&c, zKey);
+  }
   if (steward_close(&c) == SQLITE_OK) sqlite3_result_int(ctx, 1);
 }
 
@@ -182,10 +223,11 @@ static void idempotency_response(sqlite3_context *ctx, int argc,
   sqlite3_free(z);
 }
 
-/* idempotency_abandon(key TEXT) -> INTEGER, always 1    plain
-** The request was not done: the next one with this key is new.
+/* idempotency_abandon(key TEXT [, owner TEXT]) -> INTEGER, always 1    plain
+** The request was not done: the next one with this key is new.  owner as for
+** idempotency_finish.
 ** Set: ledger
-** Errors: CONFLICT and NOT_FOUND as for idempotency_finish.
+** Errors: LEASE_LOST, CONFLICT and NOT_FOUND as for idempotency_finish.
 ** Example: SELECT idempotency_begin('k', 'f'); -- new
 **   SELECT idempotency_abandon('k'); -- 1
 **   SELECT idempotency_begin('k', 'f'); -- new
@@ -193,11 +235,15 @@ static void idempotency_response(sqlite3_context *ctx, int argc,
 static void idempotency_abandon(sqlite3_context *ctx, int argc,
                                 sqlite3_value **argv) {
   StewardCall c;
-  const char *zKey;
+  const char *zKey, *zOwner;
   steward_open(&c, ctx, "idempotency_abandon", "ledger", STEWARD_WRITE_ONE);
   zKey = steward_arg_text(&c, argv[0], "key", LEDGER_KEY_MAX);
-  steward_run(&c, SQL_idempotency_abandon, "t", zKey);
-  if (c.rc == SQLITE_OK && sqlite3_changes(c.db) == 0) fail_key(&c, zKey);
+  zOwner = arg_owner(&c, argc, argv, 1);
+  steward_run(&c, SQL_idempotency_abandon, "ttl", zKey, zOwner,
+              connection_holder(c.p));
+  if (c.rc == SQLITE_OK && sqlite3_changes(c.db) == 0) {
+    fail_key(&c, zKey);
+  }
   if (steward_close(&c) == SQLITE_OK) sqlite3_result_int(ctx, 1);
 }
 
@@ -336,10 +382,10 @@ static void rate_limit(sqlite3_context *ctx, int argc, sqlite3_value **argv) {
 static const StewardFunc aFunc[] = {
     {"idempotency_begin", 2, 3, STEWARD_PLAIN, idempotency_begin, aBeginOption,
      ArraySize(aBeginOption)},
-    {"idempotency_finish", 2, 2, STEWARD_PLAIN, idempotency_finish, NULL, 0},
+    {"idempotency_finish", 2, 3, STEWARD_PLAIN, idempotency_finish, NULL, 0},
     {"idempotency_response", 1, 1, STEWARD_PLAIN, idempotency_response, NULL,
      0},
-    {"idempotency_abandon", 1, 1, STEWARD_PLAIN, idempotency_abandon, NULL, 0},
+    {"idempotency_abandon", 1, 2, STEWARD_PLAIN, idempotency_abandon, NULL, 0},
     {"nonce_use", 2, 3, STEWARD_PLAIN, nonce_use, NULL, 0},
     {"rate_limit", 4, 4, STEWARD_PLAIN, rate_limit, NULL, 0},
 };

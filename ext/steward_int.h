@@ -164,6 +164,7 @@ struct Steward {
   double rSweepCommit;  /* us a row that commits of ttl_sweep() cost */
   i64 nJobDone;         /* jobs finished on it, see job_finish.c ... */
   i64 aJobOld[3];       /* ... and by state, when too old ones changed */
+  i64 iHolder;          /* of idempotency keys: its number, 0 not drawn yet */
   int nSystable;        /* writes through systables that are under way */
   const char *zChecked; /* the set that may be written, see write.c ... */
   unsigned iChecked;    /* ... in this version of the file */

@@ -6,23 +6,24 @@
 -- What is known of a key; ?2: answers without expires_at saved until then have
 -- expired.
 SELECT fingerprint, value IS NOT NULL, lease_until,
-       coalesce(expires_at, saved_at + ?2)
+       coalesce(expires_at, saved_at + ?2), holder
   FROM main.assistly_idempotency WHERE key = ?1;
 
 -- name: idempotency_new hot
 -- Somebody works on it.
 INSERT INTO main.assistly_idempotency(key, saved_at, value, fingerprint,
-                                      lease_until, expires_at)
-VALUES (?1, ?2, NULL, ?3, ?4, ?5)
+                                      lease_until, expires_at, holder)
+VALUES (?1, ?2, NULL, ?3, ?4, ?5, coalesce(?6, ?7))
     ON CONFLICT (key) DO UPDATE
    SET saved_at = ?2, value = NULL, fingerprint = ?3, lease_until = ?4,
-       expires_at = ?5;
+       expires_at = ?5, holder = coalesce(?6, ?7);
 
 -- name: idempotency_finish hot
--- It has an answer.
+-- It has an answer of the owner ?4, or of the connection ?5.
 UPDATE main.assistly_idempotency
    SET value = ?2, saved_at = ?3, lease_until = NULL
- WHERE key = ?1 AND value IS NULL AND coalesce(expires_at, ?3 + 1) > ?3;
+ WHERE key = ?1 AND value IS NULL AND coalesce(expires_at, ?3 + 1) > ?3
+   AND coalesce(holder = coalesce(?4, ?5), 1);
 
 -- name: idempotency_response hot
 -- The answer, unless it has expired at ?2.
@@ -30,8 +31,10 @@ SELECT value FROM main.assistly_idempotency
  WHERE key = ?1 AND coalesce(expires_at, saved_at + ?3) > ?2;
 
 -- name: idempotency_abandon hot
--- Nobody works on it any more.
-DELETE FROM main.assistly_idempotency WHERE key = ?1 AND value IS NULL;
+-- The owner ?2, or the connection ?3, works on it no more.
+DELETE FROM main.assistly_idempotency
+ WHERE key = ?1 AND value IS NULL
+   AND coalesce(holder = coalesce(?2, ?3), 1);
 
 -- ----------------------------------------------------------------- nonces
 

@@ -10,6 +10,7 @@ ALTER TABLE assistly_approvals DROP COLUMN started_at;
 ALTER TABLE assistly_approvals DROP COLUMN decided_at;
 ALTER TABLE assistly_approvals DROP COLUMN decided_by;
 ALTER TABLE assistly_approvals DROP COLUMN expires_at;
+ALTER TABLE assistly_idempotency DROP COLUMN holder;
 ALTER TABLE assistly_idempotency DROP COLUMN expires_at;
 ALTER TABLE assistly_idempotency DROP COLUMN lease_until;
 ALTER TABLE assistly_idempotency DROP COLUMN fingerprint;

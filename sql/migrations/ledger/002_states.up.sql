@@ -6,10 +6,12 @@
 -- library: 0.1.0
 
 -- A key without an answer is being worked on until lease_until; nobody's after
--- that. Rows of plain SQL expire by saved_at.
+-- that. Rows of plain SQL expire by saved_at. holder: who works on it, an owner
+-- or the number of a connection.
 ALTER TABLE assistly_idempotency ADD COLUMN fingerprint TEXT;
 ALTER TABLE assistly_idempotency ADD COLUMN lease_until INTEGER;
 ALTER TABLE assistly_idempotency ADD COLUMN expires_at INTEGER;
+ALTER TABLE assistly_idempotency ADD COLUMN holder;
 
 ALTER TABLE assistly_approvals ADD COLUMN expires_at INTEGER;
 ALTER TABLE assistly_approvals ADD COLUMN decided_by TEXT;
