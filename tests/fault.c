@@ -78,6 +78,8 @@ typedef struct Scenario {
 /* A fresh in-memory database with the scenario's image. */
 static sqlite3 *scenario_open(const Scenario *s) {
   sqlite3 *db = NULL;
+  /* the same random numbers each time: they may be among what is stored */
+  sqlite3_test_control(SQLITE_TESTCTRL_PRNG_SEED, 1, (sqlite3 *)0);
   sqlite3_open(":memory:", &db);
   if (s->nImage) {
     unsigned char *p = sqlite3_malloc64((sqlite3_uint64)s->nImage);
