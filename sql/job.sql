@@ -150,8 +150,8 @@ SELECT type, value FROM json_each(?1);
 -- name: job_is_array
 -- Is it one?
 -- set: none
-SELECT coalesce(json_valid(?1) AND json_type(iif(json_valid(?1), ?1, '0'))
-                = 'array', 0);
+SELECT coalesce(CASE WHEN json_valid(?1) OR json_valid(?1)
+                     THEN json_type(?1) = 'array' END, 0);
 
 -- name: job_paused hot
 -- Is the queue paused?
