@@ -229,7 +229,8 @@ static const char *const azScenario[][3] = {
      " INTEGER, pad); WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1"
      " FROM n WHERE i < 200) INSERT INTO s SELECT i, i, zeroblob(100) FROM n",
      "SELECT ttl_attach('s', 'at', '{\"unit\":\"s\"}');"
-     "SELECT ttl_sweep('s'); INSERT INTO s VALUES (900, 9, NULL);"
+     "SELECT ttl_sweep('s', '{\"budget\":\"1m\"}'); INSERT INTO s VALUES (900, "
+     "9, NULL);"
      "SELECT ttl_detach('s')"},
     {"measure", "SELECT migrate_up('maintenance')",
      "SELECT perf_record('m', 1); INSERT INTO sqlite_pool_config(db_path)"
