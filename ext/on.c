@@ -217,7 +217,7 @@ static int remove_sets(StewardCall *c) {
 ** streams and histories with their triggers, then every set.  Refused, with the
 ** list of what would be lost, while its tables hold rows; 'force' removes them
 ** all the same.  The tables of an application's own migrate_define() steps
-** stay.
+** stay, and so do the planner's statistics, sqlite_stat1, which are SQLite's.
 ** Errors: "CONFLICT: steward_uninstall: it would lose the rows of t (3 rows):
 **   save them, or SELECT steward_uninstall('force')".
 ** Source: seed 001, "Full Rollback".
