@@ -362,19 +362,6 @@ static sqlite3_stmt *walk_prepare(StewardCall *c, HealthPass *h,
   return pStmt;
 }
 
-/* The key of the row as a list of literals; caller frees. */
-static char *row_key(StewardCall *c, const Walk *w, sqlite3_stmt *pStmt) {
-  char *zKey = NULL;
-  int i;
-  for (i = 0; i < w->nKey && c->rc == SQLITE_OK; i++) {
-    char *z = steward_text(c, SQL_health_literal, "v",
-                           sqlite3_column_value(pStmt, i));
-    add_text(c, &zKey, i ? ",%s" : "%s", z ? z : "NULL", NULL);
-    sqlite3_free(z);
-  }
-  return zKey;
-}
-
 /* What one row lacks. */
 static void row_flags(StewardCall *c, HealthPass *h, const Walk *w,
                       const char *zTable, sqlite3_stmt *pStmt) {
@@ -382,7 +369,7 @@ static void row_flags(StewardCall *c, HealthPass *h, const Walk *w,
   for (i = 0; i < w->nFlag; i++) {
     char *zKey, *zMend;
     if (sqlite3_column_int(pStmt, w->nKey + w->nTouch + i)) continue;
-    zKey = row_key(c, w, pStmt);
+    zKey = steward_literals(c, pStmt, 0, w->nKey);
     if (w->aFlag[i].zCheck[0] == 'i') {
       zMend = steward_mprintf(c, "REINDEX \"%w\"", w->aFlag[i].zName);
       health_found(c, h, "indexes", zMend, "row %s of %s missing from index %s",
@@ -418,7 +405,7 @@ int health_walk(StewardCall *c, HealthPass *h, const char *zTable) {
     nRow++;
     row_flags(c, h, &w, zTable, pStmt);
     if (nRow % 512 == 0 || steward_monotonic_us() >= h->iDeadline) {
-      char *zKey = row_key(c, &w, pStmt);
+      char *zKey = steward_literals(c, pStmt, 0, w.nKey);
       steward_slice_at(c, &h->s, PASS_TABLES, zTable, zKey);
       sqlite3_free(zKey);
       if (steward_monotonic_us() >= h->iDeadline) break;

@@ -527,6 +527,7 @@ int steward_require_column(StewardCall *c, const StewardTableInfo *pInfo,
                            const char *zColumn);
 char *steward_key_list(StewardCall *c, const StewardTableInfo *pInfo,
                        const char *zPrefix);
+char *steward_literals(StewardCall *c, sqlite3_stmt *pRow, int iFrom, int n);
 char *steward_unquote(StewardCall *c, const char *z);
 int steward_explain(StewardCall *c, const char *zSql,
                     sqlite3_stmt **ppPlan /* OUT */,

@@ -21,7 +21,7 @@
 /* What a walk runs.  apNext take turns: each is bound from the row of the
 ** other. */
 typedef struct Walk {
-  sqlite3_stmt *apNext[2]; /* time, key, the key and the time as SQL */
+  sqlite3_stmt *apNext[2]; /* time and key */
   sqlite3_stmt *pFirst;    /* moves or publishes the row of this key, or NULL */
   sqlite3_stmt *pDelete;
   int nKey;
@@ -100,16 +100,16 @@ static void list_keys(sqlite3_str *pSql, const char *zOrder, int iFrom, int n) {
   }
 }
 
-/* The rows of the policy that satisfy zGoes (which may name time and key a0,
-** a1, ..), by these from the iFrom-th on, each zOrder: time, key, the key and
-** the time as SQL.  Caller frees. */
+/* Time and key of the rows of the policy that satisfy zGoes (which may name
+** them a0, a1, ..), by these from the iFrom-th on, each zOrder.  Caller frees.
+*/
 static char *rows_sql(StewardCall *c, const TtlStep *p, const char *zGoes,
                       int iFrom, const char *zOrder) {
   const char *zWhere =
       (const char *)sqlite3_column_text(p->pPolicy, POLICY_WHERE);
   char *zPlace = place_list(c, p);
   sqlite3_str *pSql = sqlite3_str_new(c->db);
-  int i, n = key_count(p->pInfo) + 1;
+  int n = key_count(p->pInfo) + 1;
   if (c->rc == SQLITE_OK) {
     sqlite3_str_appendall(pSql, "WITH r(");
     list_keys(pSql, "", 0, n);
@@ -119,24 +119,11 @@ static char *rows_sql(StewardCall *c, const TtlStep *p, const char *zGoes,
     if (zWhere) sqlite3_str_appendf(pSql, " AND (%s\n)", zWhere);
     sqlite3_str_appendall(pSql, ") SELECT ");
     list_keys(pSql, "", 0, n);
-    for (i = 1; i < n; i++) {
-      sqlite3_str_appendf(pSql, "%squote(a%d)", i > 1 ? "||', '||" : ", ", i);
-    }
-    sqlite3_str_appendf(
-        pSql,
-        ", CASE a0 WHEN 9e999 THEN '9e999' WHEN -9e999 THEN"
-        " '-9e999' ELSE quote(a0) END FROM r WHERE %s ORDER BY ",
-        zGoes);
+    sqlite3_str_appendf(pSql, " FROM r WHERE %s ORDER BY ", zGoes);
     list_keys(pSql, zOrder, iFrom, n);
   }
   sqlite3_free(zPlace);
   return steward_str_finish(c, pSql);
-}
-
-/* The place of the row that pRow is at; caller frees. */
-static char *place_of(StewardCall *c, sqlite3_stmt *pRow, int nKey) {
-  return steward_mprintf(c, "%s, %s", steward_column(c, pRow, nKey + 2),
-                         steward_column(c, pRow, nKey + 1));
 }
 
 /* The condition that a row of rows_sql() is not behind a place; caller frees.
@@ -159,7 +146,7 @@ static char *excess_sql(StewardCall *c, const TtlStep *p) {
   if (zRows) {
     pLast = steward_prepare(c, "%s LIMIT 1 OFFSET %lld", zRows, nKeep);
     if (steward_next(c, pLast)) {
-      zLast = place_of(c, pLast, key_count(p->pInfo));
+      zLast = steward_literals(c, pLast, 0, key_count(p->pInfo) + 1);
     }
     sqlite3_finalize(pLast);
   }
@@ -362,8 +349,8 @@ static i64 walk_rows(StewardCall *c, TtlStep *p, const char *zGoes, int bAll,
       break;
     }
     bind_row(c, &w, pRow, w.apNext[i & 1]);
-    zPlace = place_of(c, pRow, w.nKey);
-    zKey = copy_column(c, pRow, w.nKey + 1);
+    zPlace = steward_literals(c, pRow, 0, w.nKey + 1);
+    zKey = steward_literals(c, pRow, 1, w.nKey);
     sqlite3_reset(pRow);
     bGone = c->rc == SQLITE_OK && remove_row(c, p, &w, zKey);
     nRemoved += bGone;

@@ -13,12 +13,6 @@ SELECT json_insert(?1, '$[#]', json_object('check', ?2, 'what', ?3, 'sql', ?4))
                     WHERE value ->> '$.check' = ?2
                       AND value ->> '$.what' = ?3);
 
--- name: health_literal
--- A value as SQL.
--- quote() and the text of a statement end at a NUL.
-SELECT iif(typeof(?1) = 'text' AND instr(CAST(?1 AS BLOB), x'00') > 0,
-           'CAST(x''' || hex(?1) || ''' AS TEXT)', quote(?1));
-
 -- name: health_module
 -- Is a module of this name on the connection?
 SELECT 1 FROM pragma_module_list WHERE name = ?1;

@@ -18,3 +18,10 @@ SELECT name, type, "notnull", pk, hidden FROM pragma_table_xinfo(?1, 'main');
 -- name: introspect_object
 -- Does main have an object of this name?
 SELECT 1 FROM main.sqlite_schema WHERE name = ?1 COLLATE NOCASE;
+
+-- name: introspect_literal
+-- A value as SQL: quote() ends at a NUL, and does not know infinity.
+SELECT CASE WHEN typeof(?1) = 'text' AND instr(?1, char(0)) > 0
+            THEN 'CAST(x''' || hex(?1) || ''' AS TEXT)'
+            WHEN ?1 = 9e999 THEN '9e999' WHEN ?1 = -9e999 THEN '-9e999'
+            ELSE quote(?1) END;

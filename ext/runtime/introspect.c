@@ -154,6 +154,20 @@ static const char *rowid_name(StewardCall *c, const StewardTableInfo *pInfo) {
   return "";
 }
 
+/* The values of n columns of a row, from the iFrom-th on, as a list in SQL.
+** Caller frees. */
+char *steward_literals(StewardCall *c, sqlite3_stmt *pRow, int iFrom, int n) {
+  sqlite3_str *pList = sqlite3_str_new(c->db);
+  int i;
+  for (i = 0; i < n && c->rc == SQLITE_OK; i++) {
+    char *z = steward_text(c, SQL_introspect_literal, "v",
+                           sqlite3_column_value(pRow, iFrom + i));
+    sqlite3_str_appendf(pList, "%s%s", i ? ", " : "", z ? z : "");
+    sqlite3_free(z);
+  }
+  return steward_str_finish(c, pList);
+}
+
 /* What identifies a row: `rowid`, or the quoted primary key columns of a
 ** WITHOUT ROWID table, each behind zPrefix.  Caller frees. */
 char *steward_key_list(StewardCall *c, const StewardTableInfo *pInfo,
