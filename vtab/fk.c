@@ -91,7 +91,7 @@ static void check_keys(StewardCall *c, Checks *k, const DeltaForm *f) {
     extend(c, &zNotNull, " AND ",
            steward_mprintf(c, "t.\"%w\" IS NOT NULL", zFrom));
     extend(c, &zJoin, " AND ",
-           steward_mprintf(c, "p.\"%w\" = t.\"%w\"",
+           steward_mprintf(c, "p.\"%w\" = +t.\"%w\"", /* by p's affinity */
                            sqlite3_column_text(pRow, 3), zFrom));
   }
   end_key(c, k, f, &zColumns, &zParent, &zNotNull, &zJoin);
