@@ -114,9 +114,10 @@ static int passes(const StreamFilter *p, sqlite3_stmt *pRow) {
   return 1;
 }
 
-/* Add one message as a change: what the row is now, if it is there. */
+/* Add one message as a change: what the row is now, if it is there.  bLast: it
+** fills the page, and the reader must get on, whatever the filter says. */
 static void add_change(StewardCall *c, StewardRows *r, Changes *k,
-                       sqlite3_stmt *pMessage) {
+                       sqlite3_stmt *pMessage, int bLast) {
   DeltaView view = {0};
   const char *zOp = steward_column(c, pMessage, 3);
   sqlite3_stmt *pRow = NULL;
@@ -131,7 +132,7 @@ static void add_change(StewardCall *c, StewardRows *r, Changes *k,
     stream_row_json(c, k->f, pRow, 0, &row);
     k->nRow = row.n;
     zType = strcmp(zOp, "insert") ? "updated" : "created";
-  } else if (pRow && strcmp(zOp, "insert") == 0) {
+  } else if (pRow && !bLast && strcmp(zOp, "insert") == 0) {
     return; /* never was in the filter */
   }
   steward_row(c, r, "lvtbii", sqlite3_column_int64(pMessage, 0),
@@ -207,7 +208,7 @@ static void read_changes(StewardCall *c, StewardRows *r, Changes *k,
         seen_add(c, &seen, pMessage);
       } else if (!superseded(&seen, sqlite3_column_value(pMessage, 1),
                              sqlite3_column_int64(pMessage, 0))) {
-        add_change(c, r, k, pMessage);
+        add_change(c, r, k, pMessage, nTake == k->nMax);
       }
     }
     if (iPass == 0) sqlite3_reset(pMessage);
@@ -227,8 +228,9 @@ static void read_changes(StewardCall *c, StewardRows *r, Changes *k,
 ** row as it is now (NULL when it is gone, which is told as deleted).  Options:
 ** kind ('base', 'delta', 'all'), coalesce (of each row only the last change of
 ** the page), filter (columns and values; a row that no longer has them is told
-** as deleted).  Applying a change twice does no harm; give the last position as
-** the next `after`.
+** as deleted; one that never had is left out, unless it is the last of a page).
+** Applying a change twice does no harm, nor a deletion of what you do not have;
+** give the last position as the next `after`.
 ** Set: streaming
 ** Errors: "NOT_FOUND: stream_changes: table 'http' has no stream: SELECT
 **   stream_attach('http')"; "EXPIRED: stream_changes: changes behind position 1
