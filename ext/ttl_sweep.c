@@ -583,8 +583,8 @@ static i64 sweep_all(StewardCall *c, i64 nMaxRows, Pace *pPace) {
 **   INSERT INTO c VALUES (1, 1000), (2, 1000), (3, 1000);
 **   SELECT ttl_attach('c', 'at',
 **     '{"unit":"s","action":"archive","target":"old"}'); -- 1
-**   SELECT ttl_sweep('c'); -- 2
-**   SELECT ttl_sweep(); -- 0
+**   SELECT ttl_sweep('c', '{"budget":"1s"}'); -- 2
+**   SELECT ttl_sweep(NULL, '{"budget":"1s"}'); -- 0
 **   SELECT errors_total FROM ttl_status WHERE table_name = 'c'; -- 2
 */
 static void ttl_sweep(sqlite3_context *ctx, int argc, sqlite3_value **argv) {

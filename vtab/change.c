@@ -62,8 +62,8 @@ static void check_range(StewardCall *c, sqlite3_value **apArg) {
 static const StewardTable aTable[] = {
     {.zName = "change_range",
      .zColumns = "seq_no INTEGER, hash TEXT, actor TEXT, actor_seq INTEGER,"
-                 " deps_json TEXT, bytes, committed_at TEXT, doc HIDDEN,"
-                 " branch HIDDEN, after HIDDEN, upto HIDDEN",
+                 " deps_json TEXT, bytes, committed_at TEXT, doc HIDDEN BLOB,"
+                 " branch HIDDEN BLOB, after HIDDEN BLOB, upto HIDDEN BLOB",
      .nArg = 4,
      .nRequired = 2,
      .xCheck = check_range,

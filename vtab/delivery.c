@@ -383,11 +383,12 @@ static i64 queue_insert(StewardCall *c, int argc, sqlite3_value **argv) {
 */
 static const StewardTable aTable[] = {
     {.zName = "delivery_next",
-     .zColumns = "position INTEGER, number INTEGER, topic TEXT, key TEXT,"
-                 " payload, headers TEXT, published_at INTEGER,"
-                 " dropped INTEGER, dropped_from INTEGER, more INTEGER,"
-                 " consumer HIDDEN, max_rows HIDDEN, max_bytes HIDDEN,"
-                 " after HIDDEN",
+     .zColumns =
+         "position INTEGER, number INTEGER, topic TEXT, key TEXT,"
+         " payload, headers TEXT, published_at INTEGER,"
+         " dropped INTEGER, dropped_from INTEGER, more INTEGER,"
+         " consumer HIDDEN BLOB, max_rows HIDDEN BLOB, max_bytes HIDDEN BLOB,"
+         " after HIDDEN BLOB",
      .nArg = 4,
      .nRequired = 1,
      .xRows = next_rows,

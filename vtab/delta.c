@@ -130,13 +130,14 @@ static void blame_rows(StewardCall *c, StewardRows *r, int nArg,
 static const StewardTable aTable[] = {
     {.zName = "delta_chain",
      .zColumns = "level INTEGER, id, parent, kind TEXT, scope, time,"
-                 " table_name HIDDEN, id_of HIDDEN",
+                 " table_name HIDDEN BLOB, id_of HIDDEN BLOB",
      .nArg = 2,
      .nRequired = 2,
      .xRows = chain_rows},
     {.zName = "delta_blame",
-     .zColumns = "column_name TEXT, value, source, time, table_name HIDDEN,"
-                 " id HIDDEN",
+     .zColumns =
+         "column_name TEXT, value, source, time, table_name HIDDEN BLOB,"
+         " id HIDDEN BLOB",
      .nArg = 2,
      .nRequired = 2,
      .xRows = blame_rows},

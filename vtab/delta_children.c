@@ -65,7 +65,7 @@ static char *child_columns(StewardCall *c, ChildTab *pTab, DeltaForm *f) {
     for (i = 0; i < f->nColumn; i++) {
       if (!sqlite3_stricmp(f->aColumn[i].zName, azSpecial[k])) break;
     }
-    sqlite3_str_appendf(p, "%s%s%s HIDDEN", k ? ", " : "",
+    sqlite3_str_appendf(p, "%s%s%s HIDDEN BLOB", k ? ", " : "",
                         i < f->nColumn ? "delta_" : "", azSpecial[k]);
   }
   sqlite3_str_appendchar(p, 1, ')');

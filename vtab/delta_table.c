@@ -74,7 +74,8 @@ typedef struct DeltaCursor {
 
 static const char zRowsColumns[] =
     "CREATE TABLE x(id, source, scope, parent, time, row TEXT, exact INTEGER,"
-    " table_name HIDDEN, as_of HIDDEN, policy HIDDEN, kind HIDDEN)";
+    " table_name HIDDEN BLOB, as_of HIDDEN BLOB, policy HIDDEN BLOB,"
+    " kind HIDDEN BLOB)";
 
 /*************************************************************************
 ** Connecting
@@ -105,7 +106,7 @@ static char *typed_columns(StewardCall *c, DeltaTab *pTab, DeltaForm *f) {
     for (i = 0; i < f->nColumn; i++) {
       if (!sqlite3_stricmp(f->aColumn[i].zName, azSpecial[k])) break;
     }
-    sqlite3_str_appendf(p, "%s%s%s HIDDEN", k ? ", " : "",
+    sqlite3_str_appendf(p, "%s%s%s HIDDEN BLOB", k ? ", " : "",
                         i < f->nColumn ? "delta_" : "", azSpecial[k]);
   }
   sqlite3_str_appendchar(p, 1, ')');

@@ -268,8 +268,9 @@ static void validate_rows(StewardCall *c, StewardRows *r, int nArg,
 
 static const StewardTable aTable[] = {
     {.zName = "fk_validate",
-     .zColumns = "id, column_name TEXT, parent_table TEXT, status TEXT,"
-                 " table_name HIDDEN, since HIDDEN, scope HIDDEN",
+     .zColumns =
+         "id, column_name TEXT, parent_table TEXT, status TEXT,"
+         " table_name HIDDEN BLOB, since HIDDEN BLOB, scope HIDDEN BLOB",
      .nArg = 3,
      .nRequired = 1,
      .xRows = validate_rows},

@@ -178,7 +178,7 @@ static const StewardTable aTable[] = {
     {.zName = "job_claimed",
      .zColumns = "id INTEGER, queue TEXT, payload, attempt INTEGER,"
                  " receipt TEXT, lease_until INTEGER, headers TEXT,"
-                 " group_key TEXT, scheduled_at INTEGER, handle HIDDEN",
+                 " group_key TEXT, scheduled_at INTEGER, handle HIDDEN BLOB",
      .nArg = 1,
      .nRequired = 1,
      .xCheck = check_handle,

@@ -39,7 +39,7 @@ static const StewardTable aTable[] = {
      .zSet = "jobs"},
     {.zName = "lock_rows_held",
      .zColumns = "table_name TEXT, row_id, owner TEXT,"
-                 " lease_until INTEGER, handle HIDDEN",
+                 " lease_until INTEGER, handle HIDDEN BLOB",
      .nArg = 1,
      .nRequired = 1,
      .xCheck = check_handle,

@@ -304,7 +304,7 @@ static const StewardTable aTable[] = {
     {.zName = "perf_summary",
      .zColumns = "metric_name TEXT, unit TEXT, window_ms INTEGER,"
                  " count INTEGER, avg REAL, min REAL, max REAL, p50 REAL,"
-                 " p95 REAL, p99 REAL, trend REAL, window HIDDEN",
+                 " p95 REAL, p99 REAL, trend REAL, window HIDDEN BLOB",
      .nArg = 1,
      .xRows = summary_rows,
      .zSet = "maintenance"},
@@ -314,7 +314,7 @@ static const StewardTable aTable[] = {
                  " baseline_p50 REAL, current_p50 REAL, baseline_p95 REAL,"
                  " current_p95 REAL,"
                  " baseline_count INTEGER, current_count INTEGER,"
-                 " taken_at INTEGER, query TEXT, window HIDDEN",
+                 " taken_at INTEGER, query TEXT, window HIDDEN BLOB",
      .nArg = 1,
      .xRows = regression_rows,
      .zSet = "maintenance",
@@ -335,8 +335,9 @@ static const StewardTable aTable[] = {
                  " sql TEXT",
      .xRows = slow_rows},
     {.zName = "perf_plan",
-     .zColumns = "id INTEGER, parent INTEGER, detail TEXT, full_scan INTEGER,"
-                 " temp_btree INTEGER, automatic_index INTEGER, sql HIDDEN",
+     .zColumns =
+         "id INTEGER, parent INTEGER, detail TEXT, full_scan INTEGER,"
+         " temp_btree INTEGER, automatic_index INTEGER, sql HIDDEN BLOB",
      .nArg = 1,
      .nRequired = 1,
      .xRows = plan_rows},

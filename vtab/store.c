@@ -210,10 +210,11 @@ static const StewardTable aTable[] = {
      .zSet = "storage",
      .xInsert = records_insert},
     {.zName = "store_list",
-     .zColumns = "key TEXT, value TEXT, revision INTEGER, metadata TEXT,"
-                 " expires_at INTEGER, created_at INTEGER, updated_at INTEGER,"
-                 " tenant HIDDEN, install HIDDEN, namespace HIDDEN,"
-                 " prefix HIDDEN, after HIDDEN, max_rows HIDDEN",
+     .zColumns =
+         "key TEXT, value TEXT, revision INTEGER, metadata TEXT,"
+         " expires_at INTEGER, created_at INTEGER, updated_at INTEGER,"
+         " tenant HIDDEN BLOB, install HIDDEN BLOB, namespace HIDDEN BLOB,"
+         " prefix HIDDEN BLOB, after HIDDEN BLOB, max_rows HIDDEN BLOB",
      .nArg = 6,
      .xRows = list_rows,
      .zSet = "storage"},

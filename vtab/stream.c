@@ -466,31 +466,34 @@ static void activity_rows(StewardCall *c, StewardRows *r, int nArg,
 */
 static const StewardTable aTable[] = {
     {.zName = "stream_snapshot",
-     .zColumns = "id, row TEXT, delta_flag INTEGER, has_parent_flag INTEGER,"
-                 " updated_at, cursor TEXT, position INTEGER, more INTEGER,"
-                 " table_name HIDDEN, scope HIDDEN, after HIDDEN,"
-                 " max_rows HIDDEN, since HIDDEN, filter HIDDEN",
+     .zColumns =
+         "id, row TEXT, delta_flag INTEGER, has_parent_flag INTEGER,"
+         " updated_at, cursor TEXT, position INTEGER, more INTEGER,"
+         " table_name HIDDEN BLOB, scope HIDDEN BLOB, after HIDDEN BLOB,"
+         " max_rows HIDDEN BLOB, since HIDDEN BLOB, filter HIDDEN BLOB",
      .nArg = 6,
      .nRequired = 1,
      .xRows = snapshot_rows},
     {.zName = "stream_changes",
      .zColumns = "position INTEGER, id, change_type TEXT, row TEXT,"
-                 " is_delta INTEGER, more INTEGER, table_name HIDDEN,"
-                 " scope HIDDEN, after HIDDEN, max_rows HIDDEN,"
-                 " options HIDDEN",
+                 " is_delta INTEGER, more INTEGER, table_name HIDDEN BLOB,"
+                 " scope HIDDEN BLOB, after HIDDEN BLOB, max_rows HIDDEN BLOB,"
+                 " options HIDDEN BLOB",
      .nArg = 5,
      .nRequired = 1,
      .xRows = stream_changes_rows,
      .zSet = "streaming"},
     {.zName = "stream_deltas",
-     .zColumns = "id, parent_id, overlays TEXT, updated_at, table_name HIDDEN,"
-                 " parent_ids HIDDEN, since HIDDEN",
+     .zColumns =
+         "id, parent_id, overlays TEXT, updated_at, table_name HIDDEN BLOB,"
+         " parent_ids HIDDEN BLOB, since HIDDEN BLOB",
      .nArg = 3,
      .nRequired = 2,
      .xRows = deltas_rows},
     {.zName = "stream_activity",
-     .zColumns = "id, scope, delta_flag INTEGER, change_type TEXT, updated_at,"
-                 " table_name HIDDEN, scope_of HIDDEN, window HIDDEN",
+     .zColumns =
+         "id, scope, delta_flag INTEGER, change_type TEXT, updated_at,"
+         " table_name HIDDEN BLOB, scope_of HIDDEN BLOB, window HIDDEN BLOB",
      .nArg = 3,
      .nRequired = 1,
      .xRows = activity_rows},

@@ -124,7 +124,7 @@ static int feedConnect(sqlite3 *db, void *pAux, int argc,
                        const char *const *argv, sqlite3_vtab **ppVtab,
                        char **pzErr) {
   int rc = sqlite3_declare_vtab(
-      db, "CREATE TABLE x(steward_key, steward_keys HIDDEN)");
+      db, "CREATE TABLE x(steward_key, steward_keys HIDDEN BLOB)");
   if (rc == SQLITE_OK) rc = sqlite3_vtab_config(db, SQLITE_VTAB_DIRECTONLY);
   if (rc) return rc;
   *ppVtab = sqlite3_malloc64(sizeof(sqlite3_vtab));
