@@ -162,33 +162,50 @@ SELECT 'the clock of this database is pinned',
   FROM main.steward_config WHERE name = 'clock';
 
 -- name: doctor_expiry
--- Expiry that does not keep up, or cannot.
+-- Expiry that does not keep up, or cannot.  A policy that is attached anew keeps
+-- all else that it says: which rows go, when, and where to.  What is no time
+-- becomes none or, in a column that must have one, the end of time.
 -- set: core
 SELECT CASE WHEN t.pending IS NULL
             THEN printf('table %s is no longer as ttl_attach() left it',
                         t.table_name)
-            WHEN t.hazard IS NOT NULL
-            THEN printf('%s, so an INSERT into %s can fail over a row that '
-                        || 'expires', t.hazard, t.table_name)
             WHEN t.unreadable > 0
             THEN printf('%s rows of %s hold no time and never expire',
                         iif(t.unreadable < 1000, t.unreadable, '1000 or more'),
                         t.table_name)
+            WHEN t.hazard IS NOT NULL
+            THEN printf('%s, so an INSERT into %s can fail over a row that '
+                        || 'expires', t.hazard, t.table_name)
             ELSE printf('1000 or more rows of %s are due', t.table_name) END,
        json_object('table', t.table_name, 'column', t.column_name,
                    'pending', t.pending, 'unreadable', t.unreadable),
        CASE WHEN t.pending IS NULL
             THEN printf('SELECT ttl_detach(%Q)', t.table_name)
-            WHEN t.hazard IS NOT NULL
-            THEN printf('SELECT ttl_attach(%Q, %Q, ''{"unit":"%s","on_write":0}'')',
-                        t.table_name, t.column_name, t.unit)
-            WHEN t.unreadable > 0 AND t.unit = 'iso'
-            THEN printf('UPDATE "main"."%w" SET "%w" = NULL WHERE "%w" IS NOT '
-                        || 'NULL AND julianday("%w") IS NULL', t.table_name,
-                        t.column_name, t.column_name, t.column_name)
             WHEN t.unreadable > 0
-            THEN printf('UPDATE "main"."%w" SET "%w" = NULL WHERE "%w" >= ''''',
-                        t.table_name, t.column_name, t.column_name)
+            THEN printf('UPDATE "main"."%w" SET "%w" = %s WHERE %s%s',
+                        t.table_name, t.column_name,
+                        (SELECT CASE WHEN c."notnull" = 0 THEN 'NULL'
+                                     WHEN t.unit = 'iso'
+                                     THEN '''9999-12-31 23:59:59'''
+                                     WHEN t.unit = 's' THEN '253402300799'
+                                     ELSE '253402300799000' END
+                           FROM pragma_table_info(t.table_name, 'main') AS c
+                          WHERE c.name = t.column_name COLLATE NOCASE),
+                        iif(t.unit = 'iso',
+                            printf('"%w" IS NOT NULL AND julianday("%w") IS '
+                                   || 'NULL', t.column_name, t.column_name),
+                            printf('"%w" >= ''''', t.column_name)),
+                        coalesce(' AND (' || t.where_sql || char(10) || ')',
+                                 ''))
+            WHEN t.hazard IS NOT NULL
+            THEN printf('SELECT ttl_attach(%Q, %Q, %Q)', t.table_name,
+                        t.column_name, json_patch('{}', json_object(
+                          'unit', t.unit, 'on_write', 0,
+                          'max_age', t.max_age, 'max_rows', t.max_rows,
+                          'where', t.where_sql,
+                          'action', nullif(t.action, 'delete'),
+                          'target', t.target, 'batch', nullif(t.batch, 500),
+                          'alert_rows', nullif(t.alert_rows, 1000))))
             ELSE printf('SELECT ttl_sweep(%Q, ''{"max_rows":1000000000,'
                         || '"budget":"1h"}'')', t.table_name) END
   FROM ttl_status AS t
