@@ -568,7 +568,8 @@ static void check_named(StewardCall *c) {
 ** when somebody is writing at its beginning, and not at all when still at the
 ** end.
 ** Errors: "CONFLICT: vacuum_into: '/b/app.db' exists already: choose another
-**   name"; UNSUPPORTED inside a transaction, in memory and on dqlite; the
+**   name"; INVALID_ARGUMENT for a name that SQLite gives to files of its own
+**   (app.db-journal, where app.db is); UNSUPPORTED inside a transaction, in memory and on dqlite; the
 **   engine's own text when the disk is full.
 ** Source: seed 001, VACUUM INTO.
 ** Example: SELECT vacuum_into('backup.db') > 0; -- 1
@@ -589,6 +590,7 @@ static void vacuum_into(sqlite3_context *ctx, int argc, sqlite3_value **argv) {
                  "got '%s': write ./%s if it is called so",
                  zPath, zPath);
   }
+  if (c.rc == SQLITE_OK) steward_path_plain(&c, zPath);
   steward_path_check(&c, zPath);
   if (zPath && c.rc == SQLITE_OK && lstat(zPath, &st) == 0) {
     steward_fail(&c, STEWARD_CONFLICT,

@@ -13,9 +13,30 @@
 
 #include "steward_int.h"
 
-/* The resolved path of a file, of a file to be made where bExists is 0.  Caller
-** frees; NULL when the call has failed. */
-char *steward_path_real(StewardCall *c, const char *zPath, int bExists) {
+/* Fail where a path is that of a file that SQLite keeps beside a database.  To
+** open it and close it again would drop the locks that the process has there;
+** what is written under such a name, SQLite takes for its own. */
+void steward_path_plain(StewardCall *c, const char *zPath) {
+  static const char *const azSuffix[] = {"-shm", "-wal", "-journal"};
+  size_t n = zPath ? strlen(zPath) : 0;
+  struct stat st;
+  int i;
+  for (i = 0; i < ArraySize(azSuffix) && c->rc == SQLITE_OK; i++) {
+    size_t nSuffix = strlen(azSuffix[i]);
+    char *zDatabase;
+    if (n <= nSuffix || strcmp(zPath + n - nSuffix, azSuffix[i])) continue;
+    zDatabase = steward_mprintf(c, "%.*s", (int)(n - nSuffix), zPath);
+    if (zDatabase && stat(zDatabase, &st) == 0) {
+      steward_fail(c, STEWARD_INVALID_ARGUMENT,
+                   "'%s' is the name of a file that SQLite keeps for '%s': "
+                   "give the path of a database",
+                   zPath, zDatabase);
+    }
+    sqlite3_free(zDatabase);
+  }
+}
+
+static char *resolve(StewardCall *c, const char *zPath, int bExists) {
   char zReal[PATH_MAX];
   struct stat st;
   const char *zSlash;
@@ -51,6 +72,18 @@ char *steward_path_real(StewardCall *c, const char *zPath, int bExists) {
   steward_fail(c, STEWARD_NOT_FOUND, "there is no file '%s': %s", zPath,
                strerror(errno));
   return NULL;
+}
+
+/* The resolved path of a file, of a file to be made where bExists is 0.  Caller
+** frees; NULL when the call has failed. */
+char *steward_path_real(StewardCall *c, const char *zPath, int bExists) {
+  char *zReal = resolve(c, zPath, bExists);
+  steward_path_plain(c, zReal);
+  if (c->rc) {
+    sqlite3_free(zReal);
+    zReal = NULL;
+  }
+  return zReal;
 }
 
 /* Is a resolved path below a directory? */

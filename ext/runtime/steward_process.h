@@ -62,6 +62,7 @@ void steward_private_exec(StewardCall *c, sqlite3 *pPrivate,
 ** Interface to code in path.c: files that SQL names
 */
 char *steward_path_real(StewardCall *c, const char *zPath, int bExists);
+void steward_path_plain(StewardCall *c, const char *zPath);
 char *steward_path_allowed(StewardCall *c, const char *zPath, int bExists);
 void steward_path_check(StewardCall *c, const char *zPath);
 int steward_disk(const char *zPath, i64 *pnFree /* OUT */,
