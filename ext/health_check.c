@@ -183,6 +183,16 @@ static void check_checkpoint(StewardCall *c, HealthLook *l, HealthCheck *k) {
       k->rValue > 0 ? ",\"sql\":\"SELECT health_run()\"" : "");
 }
 
+/* What is written to a file that has no name any more is lost. */
+static void note_moved(StewardCall *c, HealthCheck *k) {
+  k->zStatus = "critical";
+  sqlite3_free(k->zDetails);
+  k->zDetails = steward_mprintf(
+      c, "{\"replaced\":true,\"reason\":\"the file was deleted or replaced "
+         "while this connection has it open: what is written here is lost\","
+         "\"sql\":\"PRAGMA database_list\"}");
+}
+
 /* Room for the file to grow, and for temporary files. */
 static void check_storage(StewardCall *c, HealthLook *l, HealthCheck *k) {
   const char *zFile = sqlite3_db_filename(c->db, "main");
@@ -199,6 +209,7 @@ static void check_storage(StewardCall *c, HealthLook *l, HealthCheck *k) {
     k->zStatus = bMemory ? "healthy" : "unknown";
     k->rCoverage = bMemory ? 1.0 : 0.0;
     k->zDetails = steward_mprintf(c, "{\"bytes\":%lld}", nBytes);
+    if (steward_file_moved(c->db)) note_moved(c, k);
     return;
   }
   if (steward_installed(c, "maintenance")) {
@@ -209,6 +220,7 @@ static void check_storage(StewardCall *c, HealthLook *l, HealthCheck *k) {
   k->zDetails = steward_text(c, SQL_health_storage, "lllldd", nBytes, nFree,
                              bTemp ? nTemp : -1, nGrowth, rUsed, rTemp);
   if (nGrowth > 0 && nFree / nGrowth < 7) k->zStatus = "warning";
+  if (steward_file_moved(c->db)) note_moved(c, k);
 }
 
 /*************************************************************************

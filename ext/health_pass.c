@@ -129,10 +129,12 @@ int health_ended(StewardCall *c, HealthPass *h, const char *zWhat) {
 ** The connection that is read
 */
 
-/* Is there a file that a connection of our own can read? */
+/* Is there a file that a connection of our own can read?  One that was deleted
+** or replaced is read by the connection that has it open. */
 int health_can_read_beside(StewardCall *c) {
   const char *zFile = sqlite3_db_filename(c->db, "main");
-  return zFile && zFile[0] && !steward_on_dqlite(c->p) && sqlite3_threadsafe();
+  return zFile && zFile[0] && !steward_on_dqlite(c->p) &&
+         sqlite3_threadsafe() && !steward_file_moved(c->db);
 }
 
 static void close_beside(HealthPass *h) {

@@ -549,7 +549,10 @@ static void check_named(StewardCall *c) {
   const char *zFile = sqlite3_db_filename(c->db, "main");
   sqlite3_vfs *pVfs = NULL;
   struct stat st;
-  if (c->rc || zFile == NULL || zFile[0] == 0 || stat(zFile, &st) == 0) return;
+  if (c->rc || zFile == NULL || zFile[0] == 0 || stat(zFile, &st) == 0 ||
+      steward_file_moved(c->db)) {
+    return;
+  }
   sqlite3_file_control(c->db, "main", SQLITE_FCNTL_VFS_POINTER, &pVfs);
   steward_fail(c, STEWARD_UNSUPPORTED,
                "the VFS '%s' keeps '%s' under no path of that name, nor would "
@@ -569,8 +572,8 @@ static void check_named(StewardCall *c) {
 ** end.
 ** Errors: "CONFLICT: vacuum_into: '/b/app.db' exists already: choose another
 **   name"; INVALID_ARGUMENT for a name that SQLite gives to files of its own
-**   (app.db-journal, where app.db is); UNSUPPORTED inside a transaction, in memory and on dqlite; the
-**   engine's own text when the disk is full.
+**   (app.db-journal, where app.db is); UNSUPPORTED inside a transaction, in
+**   memory and on dqlite; the engine's own text when the disk is full.
 ** Source: seed 001, VACUUM INTO.
 ** Example: SELECT vacuum_into('backup.db') > 0; -- 1
 */

@@ -372,10 +372,13 @@ SELECT min(what) || iif(count(*) > 1, printf(' (and %d more)', count(*) - 1),
  GROUP BY sql;
 
 -- name: doctor_check
--- A check of health that is not healthy: ?1 its type, ?2 its value, ?3 its
+-- A check of health that is not healthy: ?1 the finding, ?2 its value, ?3 its
 -- details.
 -- set: none
 SELECT CASE ?1
+       WHEN 'file' THEN printf('the file %s was deleted or replaced while this '
+         || 'connection has it open', (SELECT d.file FROM pragma_database_list
+                                          AS d WHERE d.name = 'main'))
        WHEN 'storage_space' THEN printf('the disk is %.0f %% full%s', ?2,
          coalesce(', and full in ' || (?3 ->> '$.days_until_full') || ' days',
                   ''))
@@ -388,22 +391,25 @@ SELECT CASE ?1
          ?3 ->> '$.holders[0].holds', ?2 / 1000)
        WHEN 'performance' THEN printf('%s has come to %.0f %% of what is normal '
          || 'for it', ?3 ->> '$.metric', ?2)
-       WHEN 'statistics' THEN printf('the file has grown by %.0f %% since '
+       WHEN 'statistics_old' THEN printf('the file has grown by %.0f %% since '
          || 'statistics were made', ?2) END,
        json(?3),
        CASE ?1
+       WHEN 'file' THEN 'PRAGMA database_list'
        WHEN 'storage_space' THEN coalesce(
          (SELECT nullif(v.recommended, 'nothing') FROM vacuum_status AS v
            WHERE v.schema_name = 'main'),
-         printf('SELECT steward_setting(''health_storage_space_warning'', %d)',
-                min(100, ?2 + 1)))
+         'SELECT details FROM health_checks WHERE check_type = '
+         || '''storage_space''')
        WHEN 'fragmentation'
          THEN 'SELECT vacuum_full(); SELECT health_run(''10s'')'
        WHEN 'performance' THEN 'SELECT perf_baseline()'
-       WHEN 'statistics'
+       WHEN 'statistics_old'
          THEN 'PRAGMA analysis_limit = 400; ANALYZE main; SELECT health_run()'
        ELSE 'SELECT health_run()' END
- WHERE ?1 <> 'statistics' OR ?2 > 0;
+ WHERE (?1 <> 'statistics_old' OR ?2 > 0)
+   AND (?1 NOT IN ('file', 'storage_space')
+     OR (?1 = 'file') = (?3 ->> '$.replaced' IS NOT NULL));
 
 -- name: doctor_metrics
 -- Metrics among the newest 1,000 and the oldest 32 that do not count: see

@@ -29,6 +29,12 @@ typedef struct Kind {
 } Kind;
 
 static const Kind aKind[] = {
+    {"critical", "file", SQL_doctor_check, NULL,
+     "what is written here goes with this connection, and nobody else sees it",
+     "looks again: copy what you need to the file that is there now, then "
+     "close "
+     "the connection and open it anew",
+     ARG_CHECK},
     {"critical", "synchronous", SQL_doctor_settings, NULL,
      "after a power cut the last transactions, or the whole file, can be lost",
      "commits reach the disk; each waits for it", ARG_SETTING},
@@ -61,8 +67,9 @@ static const Kind aKind[] = {
      ARG_NAME},
     {"warning", "storage_space", SQL_doctor_check, NULL,
      "a full disk fails every write, and a vacuum needs room for a copy",
-     "space of the file is given back, where there is any; else the bound is "
-     "moved: make room on the disk first",
+     "space of the file is given back, where there is any; else it looks "
+     "again: "
+     "make room on the disk, or move the bound, health_storage_space_warning",
      ARG_CHECK},
     {"warning", "clock_back", SQL_doctor_clock_back, "core",
      "what was written by the later clock expires late, and looks new for long",
@@ -169,9 +176,10 @@ static const Kind aKind[] = {
 ** What is wrong with this database and this connection, the worst first; empty
 ** when all is well.  severity is critical (data is at risk), warning or advice;
 ** finding is the kind.  evidence is JSON; sql, run on this connection, makes
-** the row go away, or, where only you can mend it (integrity, transactions,
-** checkpoint, foreign_keys to a table that is gone), looks again; effect says
-** what it does and costs, and what to do first.
+** the row go away, or, where only you can mend it (file, integrity,
+** transactions, checkpoint, storage_space of a disk that others fill,
+** foreign_keys to a table that is gone), looks again; effect says what it does
+** and costs, and what to do first.
 ** Of your data it knows what health_run() has read; itself it reads the schema,
 ** small tables, and 40 rows of each of 100 tables, so that it takes
 ** milliseconds at any size.
@@ -197,14 +205,15 @@ static void take_rows(StewardCall *c, StewardRows *r, const Kind *k,
 static void check_rows(StewardCall *c, StewardRows *r, const Kind *k,
                        HealthLook *l) {
   HealthCheck check;
-  const char *zType =
-      strcmp(k->zName, "statistics_old") ? k->zName : "statistics";
+  const char *zType = k->zName;
+  if (strcmp(zType, "statistics_old") == 0) zType = "statistics";
+  if (strcmp(zType, "file") == 0) zType = "storage_space";
   health_look_check(c, l, zType, &check);
   if (c->rc == SQLITE_OK && (strcmp(check.zStatus, "warning") == 0 ||
                              strcmp(check.zStatus, "critical") == 0)) {
-    take_rows(
-        c, r, k,
-        steward_query(c, k->eSql, "tdt", zType, check.rValue, check.zDetails));
+    take_rows(c, r, k,
+              steward_query(c, k->eSql, "tdt", k->zName, check.rValue,
+                            check.zDetails));
   }
   sqlite3_free(check.zDetails);
 }

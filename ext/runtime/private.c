@@ -15,6 +15,14 @@
 
 #include "steward_int.h"
 
+/* Was the file deleted, or another one put in its place, while this connection
+** has it open?  Then another connection would open something else. */
+int steward_file_moved(sqlite3 *db) {
+  int bMoved = 0;
+  int rc = sqlite3_file_control(db, "main", SQLITE_FCNTL_HAS_MOVED, &bMoved);
+  return rc == SQLITE_OK && bMoved;
+}
+
 /* Why there can be none here. */
 static void check_private(StewardCall *c, StewardPrivate eFor) {
   const char *zFile = sqlite3_db_filename(c->db, "main");
@@ -38,6 +46,11 @@ static void check_private(StewardCall *c, StewardPrivate eFor) {
               sqlite3_uri_boolean(zFile, "immutable", 0))) {
     steward_fail(c, STEWARD_READ_ONLY,
                  "the database is open read-only: open it for writing");
+  } else if (steward_file_moved(c->db)) {
+    steward_fail(c, STEWARD_CONFLICT,
+                 "the file '%s' was deleted or replaced while this connection "
+                 "has it open: close the connection, and open it again",
+                 zFile);
   }
 }
 

@@ -53,6 +53,7 @@ typedef enum StewardPrivate {
   STEWARD_PRIVATE_LOOK /* in any transaction; waits for nothing */
 } StewardPrivate;
 
+int steward_file_moved(sqlite3 *db);
 sqlite3 *steward_private_open(StewardCall *c, StewardPrivate eFor);
 int steward_pass_interrupt(void *pCall);
 void steward_private_exec(StewardCall *c, sqlite3 *pPrivate,
