@@ -261,7 +261,7 @@ static void check_statistics(StewardCall *c, HealthLook *l, HealthCheck *k) {
       c, "{\"statistics\":%s,\"pages\":%lld,\"pages_then\":%lld%s}",
       bAny ? "true" : "false", nPage, nThen,
       bMissing || k->rValue >= 50 ? ",\"sql\":\"PRAGMA analysis_limit = 400;"
-                                    " ANALYZE\""
+                                    " ANALYZE main\""
                                   : "");
 }
 

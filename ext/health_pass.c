@@ -176,7 +176,7 @@ static void note_line(StewardCall *c, HealthPass *h, const char *zLine) {
       (strncmp(zLine, "row ", 4) == 0 || strncmp(zLine, "wrong # ", 8) == 0 ||
        strncmp(zLine, "non-unique ", 11) == 0 ||
        strncmp(zLine, "rowid not ", 10) == 0)) {
-    char *zMend = steward_mprintf(c, "REINDEX \"%w\"", zIndex + 6);
+    char *zMend = steward_mprintf(c, "REINDEX \"main\".\"%w\"", zIndex + 6);
     health_found(c, h, "indexes", zMend, "%s", zLine);
     sqlite3_free(zMend);
   } else if (strstr(zLine, "never used") || strstr(zLine, "reelist")) {

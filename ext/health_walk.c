@@ -371,7 +371,7 @@ static void row_flags(StewardCall *c, HealthPass *h, const Walk *w,
     if (sqlite3_column_int(pStmt, w->nKey + w->nTouch + i)) continue;
     zKey = steward_literals(c, pStmt, 0, w->nKey);
     if (w->aFlag[i].zCheck[0] == 'i') {
-      zMend = steward_mprintf(c, "REINDEX \"%w\"", w->aFlag[i].zName);
+      zMend = steward_mprintf(c, "REINDEX \"main\".\"%w\"", w->aFlag[i].zName);
       health_found(c, h, "indexes", zMend, "row %s of %s missing from index %s",
                    zKey, zTable, w->aFlag[i].zName);
     } else {
@@ -456,7 +456,7 @@ static void count_index(StewardCall *c, HealthPass *h, const char *zTable,
       &h->in, 0, "SELECT count(*) FROM main.\"%w\" NOT INDEXED%s%s", zTable,
       zWhere ? " WHERE " : "", zWhere ? zWhere : "");
   if (h->in.rc == SQLITE_OK && nEntry != nRow) {
-    char *zMend = steward_mprintf(c, "REINDEX \"%w\"", zIndex);
+    char *zMend = steward_mprintf(c, "REINDEX \"main\".\"%w\"", zIndex);
     health_found(c, h, "indexes", zMend,
                  "wrong # of entries in index %s: %lld for %lld rows", zIndex,
                  nEntry, nRow);

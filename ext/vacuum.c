@@ -663,7 +663,7 @@ static char *checkpoint(StewardCall *c, int eMode, int *pbBusy /* OUT */) {
 ** time when it did not finish.
 ** Errors: "INVALID_ARGUMENT: vacuum_checkpoint: mode must be passive, full,
 **   restart or truncate, got 'x'"; "UNSUPPORTED: vacuum_checkpoint: the
-**   database has no WAL: PRAGMA journal_mode=WAL"; UNSUPPORTED inside a
+**   database has no WAL: PRAGMA main.journal_mode = WAL"; UNSUPPORTED inside a
 **   transaction and on dqlite.
 ** Source: seed 001, WAL checkpoint.
 ** Example: PRAGMA journal_mode=WAL; -- wal
@@ -683,8 +683,11 @@ static void vacuum_checkpoint(sqlite3_context *ctx, int argc,
   steward_alone(&c);
   zJournal = steward_exec_text(&c, "PRAGMA main.journal_mode");
   if (c.rc == SQLITE_OK && (zJournal == NULL || strcmp(zJournal, "wal"))) {
-    steward_fail(&c, STEWARD_UNSUPPORTED,
-                 "the database has no WAL: PRAGMA journal_mode=WAL");
+    steward_fail(&c, STEWARD_UNSUPPORTED, "the database has no WAL%s",
+                 zJournal && strcmp(zJournal, "memory") == 0 &&
+                         sqlite3_db_filename(c.db, "main")[0] == 0
+                     ? ", as it is in memory"
+                     : ": PRAGMA main.journal_mode = WAL");
   } else if (c.rc == SQLITE_OK) {
     int bBefore = eMode == SQLITE_CHECKPOINT_TRUNCATE;
     if (bBefore) {

@@ -26,7 +26,7 @@ SELECT printf('the WAL has grown to %d MiB', v.wal_bytes >> 20),
 -- name: doctor_journal_mode
 -- A file in rollback mode.
 SELECT 'the database is not in WAL mode',
-       json_object('journal_mode', j.journal_mode), 'PRAGMA journal_mode = WAL'
+       json_object('journal_mode', j.journal_mode), 'PRAGMA main.journal_mode = WAL'
   FROM pragma_journal_mode AS j, pragma_database_list AS d
  WHERE d.name = 'main' AND d.file <> ''
    AND j.journal_mode IN ('delete', 'truncate', 'persist');
@@ -47,7 +47,7 @@ SELECT what, evidence, sql, bad FROM (
   UNION ALL
   SELECT 'journal_mode is ' || j.journal_mode,
          json_object('journal_mode', j.journal_mode),
-         'PRAGMA journal_mode = WAL', 1
+         'PRAGMA main.journal_mode = WAL', 1
     FROM pragma_journal_mode AS j, pragma_database_list AS d
    WHERE coalesce(?1, 'journal_mode') = 'journal_mode'
      AND d.name = 'main' AND d.file <> '' AND j.journal_mode IN ('off', 'memory')
@@ -115,8 +115,13 @@ SELECT printf('%s(%s) refers to %s and has no index', k.tbl, k.names,
    GROUP BY m.name, f.id) AS k;
 
 -- name: doctor_duplicate_index
--- An index whose columns another one begins with.
-WITH shape(tbl, name, is_unique, columns) AS (
+-- An index whose columns another one begins with.  Not one that a trigger or a
+-- view may name (INDEXED BY): without it that is an error.
+WITH program(text) AS MATERIALIZED (
+  SELECT printf(' %s ', replace(replace(lower(sql), '""', '"'), '``', '`'))
+    FROM main.sqlite_schema
+   WHERE type IN ('trigger', 'view') AND sql LIKE '%indexed%'),
+shape(tbl, name, is_unique, columns) AS (
   SELECT m.name, l.name, l."unique",
          (SELECT group_concat(x.cid || ' ' || x.desc || ' ' || x.coll, ', ')
             FROM pragma_index_xinfo(l.name, 'main') AS x WHERE x.key) || ','
@@ -140,6 +145,10 @@ SELECT printf('index %s does nothing that %s does not do', a.name, b.name),
                 WHERE i.type = 'index' AND i.name = a.name
                   AND i.sql IS NOT NULL)
    AND a.tbl NOT GLOB 'steward_*'
+   AND NOT EXISTS (SELECT 1 FROM program
+                    WHERE text GLOB printf('*[^a-z0-9_]%s[^a-z0-9_]*',
+                      replace(replace(replace(lower(a.name), '[', '[[]'), '*',
+                                      '[*]'), '?', '[?]')))
  GROUP BY a.name;
 
 -- name: doctor_statistics
@@ -356,9 +365,6 @@ SELECT min(what) || iif(count(*) > 1, printf(' (and %d more)', count(*) - 1),
                  GROUP BY f.id)
               HAVING count(*) > 0 AND count(parent) = count(*)), '') || 'SELECT health_full()'
             WHEN sql LIKE 'PRAGMA %' THEN 'SELECT health_full()'
-            WHEN sql LIKE 'REINDEX %'
-            THEN printf('REINDEX "main".%s; SELECT health_full()',
-                        substr(sql, 9))
             ELSE sql || '; SELECT health_full()' END
   FROM (SELECT value ->> '$.what' AS what, value ->> '$.sql' AS sql,
                replace(substr(value ->> '$.sql', 27,
@@ -457,9 +463,9 @@ SELECT printf('%d jobs of queue %s are dead', count(*), platform),
 SELECT printf('%d jobs of queue %s were begun and never ended', count(*),
               platform),
        json_object('queue', platform, 'stuck', count(*)),
-       printf('UPDATE main.assistly_queue_jobs SET status = ''retrying'' WHERE '
-              || 'platform = %Q AND status = ''processing'' AND lease_until < '
-              || 'steward_now()', platform)
+       iif(count(*) <= 128, 'SELECT job_run_due()',
+           'WITH RECURSIVE r(n) AS (SELECT job_run_due() UNION ALL SELECT '
+           || 'job_run_due() FROM r WHERE n > 0) SELECT sum(n) FROM r')
   FROM (SELECT platform FROM main.assistly_queue_jobs
                INDEXED BY steward_jobs_leased
          WHERE phase = 4
