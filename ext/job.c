@@ -115,6 +115,14 @@ const char *job_arg_queue(StewardCall *c, sqlite3_value *v) {
   return z;
 }
 
+/* Does a job whose expires_at is a column of this row expire by then?  A text,
+** which plain SQL may have put there, is above every number. */
+int job_expires_by(sqlite3_stmt *s, int iColumn, i64 iAt) {
+  int eType = sqlite3_column_type(s, iColumn);
+  return (eType == SQLITE_INTEGER || eType == SQLITE_FLOAT) &&
+         sqlite3_column_int64(s, iColumn) <= iAt;
+}
+
 /* Triggers wake what is blocked. */
 static void check_triggers(StewardCall *c) {
   int bOn = 1;

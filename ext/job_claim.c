@@ -152,6 +152,14 @@ static Ready *next_ready(StewardCall *c, Claim *p) {
   return &p->aReady[p->nReady++];
 }
 
+/* The limit in the last column, which plain SQL may have set to anything; 0:
+** the job need not be looked at. */
+static i64 limit_of(sqlite3_stmt *s) {
+  i64 n = sqlite3_column_int64(s, 4);
+  if (sqlite3_column_type(s, 4) == SQLITE_NULL) return 0;
+  return n < 1 ? 1 : n;
+}
+
 /* Take up the jobs of a statement that are due and have not expired, at most
 ** nMax; how many rows were read.  *piFuture: the priority of one that is not
 ** due, where reading ended. */
@@ -164,16 +172,13 @@ static i64 add_ready(StewardCall *c, Claim *p, sqlite3_stmt *s, i64 nMax,
       *piFuture = sqlite3_column_int64(s, 1);
       break;
     }
-    if (sqlite3_column_type(s, 3) != SQLITE_NULL &&
-        sqlite3_column_int64(s, 3) <= p->iNow) {
-      continue;
-    }
+    if (job_expires_by(s, 3, p->iNow)) continue;
     pReady = next_ready(c, p);
     if (pReady == NULL) break;
     pReady->iId = sqlite3_column_int64(s, 0);
     pReady->iPriority = sqlite3_column_int64(s, 1);
     pReady->iAt = sqlite3_column_int64(s, 2);
-    pReady->nLimit = sqlite3_column_int64(s, 4);
+    pReady->nLimit = limit_of(s);
     pReady->iQueue = 0;
     n++;
   }

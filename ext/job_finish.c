@@ -101,20 +101,6 @@ void job_prune_sometimes(StewardCall *c, i64 nDone) {
   }
 }
 
-/* `z` begins with digits: their number, and *pz behind them; -1: it does not.
-*/
-static i64 digits(const char **pz) {
-  i64 i = 0;
-  const char *z = *pz;
-  if (*z < '1' || *z > '9') return -1;
-  for (; *z >= '0' && *z <= '9'; z++) {
-    if (i > (INT64_MAX - 9) / 10) return -1;
-    i = i * 10 + (*z - '0');
-  }
-  *pz = z;
-  return i;
-}
-
 /* Say why the receipt is worth nothing any more. */
 static void fail_lost(StewardCall *c, i64 iJob, i64 iNumber, i64 iNow) {
   sqlite3_stmt *s = steward_query(c, SQL_job_row, "l", iJob);
@@ -159,13 +145,8 @@ static void check_held(StewardCall *c, i64 iJob, i64 iNumber, i64 iNow) {
 static void read_receipt(StewardCall *c, const char *zReceipt,
                          i64 *piJob /* OUT */, i64 *piNumber /* OUT */) {
   const char *z = zReceipt;
-  *piJob = digits(&z);
-  *piNumber = -1;
-  if (*piJob > 0 && *z == '-') {
-    z++;
-    *piNumber = digits(&z);
-  }
-  if (*piNumber < 0 || *z) {
+  if (!job_read_integer(&z, piJob) || *z++ != '-' ||
+      !job_read_integer(&z, piNumber) || *piNumber < 1 || *z) {
     steward_fail(c, STEWARD_INVALID_ARGUMENT,
                  "receipt must be one that job_claimed showed, like '42-7', "
                  "got '%.40s'",
@@ -301,12 +282,19 @@ static void job_complete(sqlite3_context *ctx, int argc, sqlite3_value **argv) {
   report_all(ctx, "job_complete", &r, argv[0]);
 }
 
+/* A duration as plain SQL may have written it. */
+static i64 within_reason(i64 iMs) {
+  return iMs < 0 ? 0 : iMs > JOB_DURATION_MAX ? JOB_DURATION_MAX : iMs;
+}
+
 /* The time before another attempt, after nFailed of them: no two jobs that
 ** failed together come back together, and the same job always does alike. */
 static i64 backoff(int bExponential, i64 iDelay, i64 iCap, i64 nFailed,
                    i64 iJob) {
   sqlite3_uint64 h = (sqlite3_uint64)iJob * 1000003u + (sqlite3_uint64)nFailed;
   i64 i;
+  iDelay = within_reason(iDelay);
+  iCap = within_reason(iCap);
   if (!bExponential) return iDelay;
   for (i = 1; i < nFailed && iDelay < iCap; i++) iDelay *= 2;
   if (iDelay > iCap) iDelay = iCap;
@@ -331,8 +319,7 @@ static void report_failed(StewardCall *c, Report *p, i64 iJob, i64 iNumber) {
                : backoff(sqlite3_column_int(s, 2), sqlite3_column_int64(s, 3),
                          sqlite3_column_int64(s, 4), nFailed, iJob);
   iAt = p->iNow + iDelay;
-  bExpired = sqlite3_column_type(s, 5) != SQLITE_NULL &&
-             sqlite3_column_int64(s, 5) <= iAt;
+  bExpired = job_expires_by(s, 5, iAt);
   steward_give(c, SQL_job_leased, s);
   if (p->bPermanent || nFailed >= nMax || bExpired) {
     char *zReason =

@@ -1,6 +1,7 @@
 /*
-** job_ids.c - what many jobs are changed with by one statement: their ids as a
-** JSON array, and the ids that the statement returns.
+** job_ids.c - reading an id in a handle or a receipt, and what many jobs are
+** changed with by one statement: their ids as a JSON array, and the ids that the
+** statement returns.
 **
 ** A statement for each job would open all indexes and a statement journal each
 ** time, which costs as much as the change.
@@ -9,6 +10,27 @@
 #include <string.h>
 
 #include "job_int.h"
+
+/* An integer as SQL prints it, at *pz, and *pz behind it; 0: there is none.
+** Plain SQL gives jobs any number that a rowid may have. */
+int job_read_integer(const char **pz, i64 *pi /* OUT */) {
+  const char *z = *pz, *zFirst;
+  int bMinus = *z == '-';
+  i64 i = 0;
+  zFirst = z += bMinus;
+  for (; *z >= '0' && *z <= '9'; z++) {
+    int iDigit = *z - '0';
+    if (i < (INT64_MIN + iDigit) / 10) return 0;
+    i = i * 10 - iDigit; /* below 0, where there is one more */
+  }
+  if (z == zFirst || (*zFirst == '0' && (z > zFirst + 1 || bMinus)) ||
+      (i == INT64_MIN && !bMinus)) {
+    return 0;
+  }
+  *pz = z;
+  *pi = bMinus ? i : -i;
+  return 1;
+}
 
 void job_ids_add(StewardCall *c, JobIds *p, i64 iId) {
   if (c->rc) return;

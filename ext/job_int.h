@@ -63,6 +63,7 @@ extern const StewardOption job_options[JOB_SCHEDULE_END];
 void job_new_init(StewardCall *c, JobNew *pNew);
 void job_new_check(StewardCall *c, JobNew *pNew);
 i64 job_insert(StewardCall *c, JobNew *pNew);
+int job_expires_by(sqlite3_stmt *s, int iColumn, i64 iAt);
 const char *job_arg_queue(StewardCall *c, sqlite3_value *v);
 void job_check_gap(StewardCall *c, const char *zQueue, i64 iAt, i64 iGap,
                    i64 iSelf);
@@ -101,6 +102,7 @@ typedef struct JobIds {
   char *aTaken; /* after job_ids_run(), with a sorted */
 } JobIds;
 
+int job_read_integer(const char **pz, i64 *pi /* OUT */);
 void job_ids_add(StewardCall *c, JobIds *p, i64 iId);
 char *job_ids_json(StewardCall *c, const JobIds *p);
 void job_ids_run(StewardCall *c, enum StewardSqlId id, sqlite3_stmt *s,

@@ -247,8 +247,9 @@ SELECT count(*)
 -- set: jobs
 SELECT count(*)
   FROM (SELECT sum(phase IN (0, 4)) AS active, sum(phase = 1) AS woken,
-               sum(phase = 3) AS waiting, max(concurrency_limit) AS places,
-               min(concurrency_limit) AS least
+               sum(phase = 3) AS waiting,
+               max(max(1, coalesce(concurrency_limit, 1))) AS places,
+               min(max(1, coalesce(concurrency_limit, 1))) AS least
           FROM assistly_queue_jobs
          WHERE concurrency_key IS NOT NULL AND phase IS NOT NULL
          GROUP BY platform, concurrency_key)

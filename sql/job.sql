@@ -250,11 +250,11 @@ UPDATE main.assistly_queue_jobs
  WHERE id = ?1 AND phase = 4;
 
 -- name: job_due hot
--- The first ?3 jobs whose time has come; the last column: its limit, when a
--- claim has to look whether it may run.
+-- The first ?3 jobs whose time has come; the last column: its limit, or
+-- NULL when a claim need not look whether it may run.
 SELECT w.id, w.priority, coalesce(w.next_retry_at, w.scheduled_at),
        w.expires_at,
-       iif(w.group_key IS NULL AND w.concurrency_key IS NULL, 0,
+       iif(w.group_key IS NULL AND w.concurrency_key IS NULL, NULL,
            coalesce(w.concurrency_limit, 1))
   FROM main.assistly_queue_jobs AS w INDEXED BY steward_jobs_waiting
  WHERE w.platform = ?1 AND w.phase = 1
@@ -265,7 +265,7 @@ SELECT w.id, w.priority, coalesce(w.next_retry_at, w.scheduled_at),
 -- Jobs that wait for their time, by rank, from the priority ?2 down.
 SELECT w.id, w.priority, coalesce(w.next_retry_at, w.scheduled_at),
        w.expires_at,
-       iif(w.group_key IS NULL AND w.concurrency_key IS NULL, 0,
+       iif(w.group_key IS NULL AND w.concurrency_key IS NULL, NULL,
            coalesce(w.concurrency_limit, 1))
   FROM main.assistly_queue_jobs AS w INDEXED BY steward_jobs_rank
  WHERE w.platform = ?1 AND w.phase = 1 AND w.priority <= ?2
@@ -308,7 +308,7 @@ SELECT phase FROM main.assistly_queue_jobs WHERE id = ?1;
 -- name: job_ready hot
 -- The first ?2 jobs of the queue that may run now.
 SELECT r.id, r.priority, coalesce(r.next_retry_at, r.scheduled_at),
-       r.expires_at, 0
+       r.expires_at, NULL
   FROM main.assistly_queue_jobs AS r INDEXED BY steward_jobs_ready
  WHERE r.platform = ?1 AND r.phase = 0 AND r.priority < 1 << 62
  ORDER BY r.priority DESC, coalesce(r.next_retry_at, r.scheduled_at), r.id

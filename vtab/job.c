@@ -9,21 +9,17 @@
 /* A claim handle is `c<number>:<id>,<id>...`. */
 static void check_handle(StewardCall *c, sqlite3_value **apArg) {
   const char *z;
-  int i, nDigit = 0, nColon = 0, bOk;
+  i64 i;
+  int bOk;
   if (sqlite3_value_type(apArg[0]) == SQLITE_NULL) return;
   z = steward_arg_text(c, apArg[0], "handle", 1000000);
   if (z == NULL) return;
-  bOk = z[0] == 'c';
-  for (i = 1; bOk && z[i]; i++) {
-    if (z[i] >= '0' && z[i] <= '9') {
-      bOk = ++nDigit <= 18 && !(nDigit == 1 && z[i] == '0');
-    } else {
-      bOk = nDigit > 0 &&
-            ((z[i] == ':' && nColon++ == 0) || (z[i] == ',' && nColon == 1));
-      nDigit = 0;
-    }
+  bOk = *z++ == 'c' && job_read_integer(&z, &i) && i > 0 && *z == ':';
+  while (bOk && *z) {
+    z++;
+    bOk = job_read_integer(&z, &i) && (*z == ',' || *z == 0);
   }
-  if (!bOk || nDigit == 0 || nColon == 0) {
+  if (!bOk) {
     steward_fail_argument(c, apArg[0], "handle", "one that job_claim returned");
   }
 }

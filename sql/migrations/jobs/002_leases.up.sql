@@ -256,7 +256,8 @@ BEGIN
 END;
 
 -- A place under a limit is free: it is for the first that waits, or for two
--- where limits differ.
+-- where limits differ. (Plain SQL may give a key without a limit, or one below
+-- 1: that is 1.)
 CREATE TRIGGER IF NOT EXISTS steward_jobs_key_next
 AFTER UPDATE OF phase ON assistly_queue_jobs
 WHEN OLD.concurrency_key IS NOT NULL
@@ -294,7 +295,7 @@ BEGIN
                  INDEXED BY steward_jobs_key
            WHERE a.platform = NEW.platform
              AND a.concurrency_key = NEW.concurrency_key
-             AND a.phase IN (0, 4)) < concurrency_limit;
+             AND a.phase IN (0, 4)) < max(1, coalesce(concurrency_limit, 1));
   UPDATE assistly_queue_jobs
      SET phase = iif(group_key IS NULL
                OR NOT EXISTS (SELECT 1 FROM assistly_queue_jobs AS b
@@ -316,12 +317,12 @@ BEGIN
                 ORDER BY k.priority DESC,
                          coalesce(k.next_retry_at, k.scheduled_at), k.id
                 LIMIT 1)
-     AND concurrency_limit <> NEW.places
+     AND concurrency_limit IS NOT NEW.places
      AND (SELECT count(*) FROM assistly_queue_jobs AS a
                  INDEXED BY steward_jobs_key
            WHERE a.platform = NEW.platform
              AND a.concurrency_key = NEW.concurrency_key
-             AND a.phase IN (0, 4)) < concurrency_limit;
+             AND a.phase IN (0, 4)) < max(1, coalesce(concurrency_limit, 1));
 END;
 
 -- One that finds no free place takes that of one which may run, but is behind
@@ -360,14 +361,14 @@ BEGIN
                  INDEXED BY steward_jobs_key
            WHERE a.platform = NEW.platform
              AND a.concurrency_key = NEW.concurrency_key
-             AND a.phase IN (0, 4)) <= NEW.places;
+             AND a.phase IN (0, 4)) <= max(1, coalesce(NEW.places, 1));
   UPDATE assistly_queue_jobs SET phase = 0
    WHERE id = NEW.id
      AND (SELECT count(*) FROM assistly_queue_jobs AS a
                  INDEXED BY steward_jobs_key
            WHERE a.platform = NEW.platform
              AND a.concurrency_key = NEW.concurrency_key
-             AND a.phase IN (0, 4)) < NEW.places;
+             AND a.phase IN (0, 4)) < max(1, coalesce(NEW.places, 1));
 END;
 
 CREATE TRIGGER IF NOT EXISTS steward_jobs_delete

@@ -207,9 +207,10 @@ BEGIN
           OLD.concurrency_limit);
 END;
 
--- .. or gives it another time: the claim looks whether that has come.
+-- .. or gives it another time or priority: the claim looks whether its time has
+-- come, and whether its rank gives it a place.
 CREATE TRIGGER IF NOT EXISTS steward_jobs_time
-AFTER UPDATE OF scheduled_at, next_retry_at ON assistly_queue_jobs
+AFTER UPDATE OF scheduled_at, next_retry_at, priority ON assistly_queue_jobs
 WHEN (NEW.phase = 0 OR NEW.phase = 3) AND OLD.phase = NEW.phase
  AND NEW.status <> 'processing'
 BEGIN
@@ -243,7 +244,7 @@ BEGIN
 END;
 CREATE TRIGGER IF NOT EXISTS steward_jobs_before_insert
 BEFORE INSERT ON assistly_queue_jobs
-WHEN NEW.id > 0
+WHEN NEW.id <> -1 -- which is also what it is when none was given
 BEGIN
   INSERT INTO steward_jobs_note VALUES (NEW.id);
 END;
