@@ -61,8 +61,8 @@ static void arg_queues(StewardCall *c, sqlite3_value *v, Queues *q) {
   } else if (!steward_int(c, SQL_job_is_array, 0, "t", z)) {
     steward_fail_argument(c, v, "queue", "a name, '*' or an array of names");
   } else {
-    q->zList = steward_mprintf(c, "%s", z);
-    check_list(c, q->zList);
+    check_list(c, z);
+    q->zList = steward_text(c, SQL_job_distinct, "t", z);
   }
 }
 

@@ -147,6 +147,11 @@ UPDATE main.assistly_queue_jobs
 -- set: none
 SELECT type, value FROM json_each(?1);
 
+-- name: job_distinct
+-- The same array with each of them once.
+-- set: none
+SELECT json_group_array(value) FROM (SELECT DISTINCT value FROM json_each(?1));
+
 -- name: job_is_array
 -- Is it one?
 -- set: none
