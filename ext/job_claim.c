@@ -275,14 +275,16 @@ static void add_taken(Claim *p, i64 iId) {
   p->nTaken++;
 }
 
-/* Lease a job; 0: its group or its limit does not let it run. */
+/* Let a job whose time has come stand where it may run; 0: its group or its
+** limit does not let it. */
+static int may_run(StewardCall *c, const Ready *pReady) {
+  steward_run(c, SQL_job_promote, "ll", pReady->iId, pReady->nLimit);
+  return steward_int(c, SQL_job_phase, -1, "l", pReady->iId) == 0;
+}
+
+/* Lease a job; 0: it was not to be had. */
 static int take_one(StewardCall *c, Claim *p, const Ready *pReady) {
-  i64 iNumber;
-  if (pReady->nLimit) {
-    steward_run(c, SQL_job_promote, "ll", pReady->iId, pReady->nLimit);
-    if (steward_int(c, SQL_job_phase, -1, "l", pReady->iId)) return 0;
-  }
-  iNumber = lease_number(c, p);
+  i64 iNumber = lease_number(c, p);
   steward_run(c, SQL_job_take, "lltll", pReady->iId, p->iNow, p->zWorker,
               p->iLease, iNumber);
   if (c->rc || sqlite3_changes(c->db) == 0) return 0;
@@ -333,27 +335,37 @@ static i64 run_length(const Claim *p, i64 iFrom) {
   return n;
 }
 
+/* Lease what a round has found, as far as it is wanted; 0: there may be others
+** that come before what is left of it.  One that is blocked can give its place
+** to any other: then nothing is leased before all have been looked at again, DUE
+** more at most of those that may be blocked, too. */
+static int take_found(StewardCall *c, Claim *p) {
+  i64 i, n;
+  int nBlocked = 0, bTaken = 1;
+  for (i = 0; i < p->nReady && p->nTaken < p->nMaxRows && !c->rc; i += n) {
+    const Ready *pReady = &p->aReady[i];
+    n = 1;
+    if (pReady->nLimit && !may_run(c, pReady)) {
+      if (++nBlocked > DUE) break;
+    } else if (nBlocked == 0) {
+      n = run_length(p, i);
+      bTaken = n > 1 ? take_run(c, p, pReady, n) : take_one(c, p, pReady);
+      if (!bTaken) break;
+    }
+  }
+  return bTaken && nBlocked == 0;
+}
+
 /* Lease the first jobs of the queues.  A round looks at DUE more than it wants
 ** of those whose time has come, so that so many may turn out to be blocked. */
 static void take(StewardCall *c, Claim *p, const Queues *q) {
-  int iRound;
-  for (iRound = 0; iRound < ROUNDS && c->rc == SQLITE_OK; iRound++) {
-    i64 i, n;
-    int nBlocked = 0;
+  int iRound, bAll = 0;
+  for (iRound = 0; iRound < ROUNDS && !bAll && c->rc == SQLITE_OK; iRound++) {
     look_at_all(c, p, q);
     if (p->nReady) {
       qsort(p->aReady, (size_t)p->nReady, sizeof(Ready), compare_ready);
     }
-    for (i = 0; i < p->nReady && p->nTaken < p->nMaxRows && !c->rc; i += n) {
-      const Ready *pReady = &p->aReady[i];
-      int bTaken;
-      n = run_length(p, i);
-      bTaken = n > 1 ? take_run(c, p, pReady, n) : take_one(c, p, pReady);
-      if (bTaken) continue;
-      p->bMore = 1;
-      if (pReady->nLimit == 0 || ++nBlocked > DUE) break;
-    }
-    if (!p->bMore || p->nTaken == p->nMaxRows) break;
+    bAll = (take_found(c, p) && !p->bMore) || p->nTaken == p->nMaxRows;
   }
 }
 

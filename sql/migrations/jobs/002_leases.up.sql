@@ -205,7 +205,8 @@ BEGIN
           iif(NEW.status = 'posted', NULL, NEW.last_error));
 END;
 
--- The first of a group goes on when another one leaves.  What cannot be seen
+-- The first of a group goes on when another one leaves, unless a later one is
+-- under way: it goes on when that one leaves.  What cannot be seen
 -- here - whether its time has come, whether its limit lets it - the next claim
 -- looks at, in phase 1.
 CREATE TRIGGER IF NOT EXISTS steward_jobs_group_next
@@ -230,7 +231,12 @@ BEGIN
                       INDEXED BY steward_jobs_group
                 WHERE g.platform = NEW.platform
                   AND g.group_key = NEW.group_key AND g.phase IS NOT NULL
-                ORDER BY g.id LIMIT 1);
+                ORDER BY g.id LIMIT 1)
+     AND NOT EXISTS (SELECT 1 FROM assistly_queue_jobs AS b
+                            INDEXED BY steward_jobs_group_active
+                      WHERE b.platform = NEW.platform
+                        AND b.group_key = NEW.group_key
+                        AND b.phase IN (0, 4));
 END;
 
 -- One that comes back into its group (by a replay) goes before a later one that
