@@ -337,8 +337,8 @@ static i64 run_length(const Claim *p, i64 iFrom) {
 
 /* Lease what a round has found, as far as it is wanted; 0: there may be others
 ** that come before what is left of it.  One that is blocked can give its place
-** to any other: then nothing is leased before all have been looked at again, DUE
-** more at most of those that may be blocked, too. */
+** to any other: then nothing is leased before all have been looked at again;
+** DUE others may turn out to be blocked, too. */
 static int take_found(StewardCall *c, Claim *p) {
   i64 i, n;
   int nBlocked = 0, bTaken = 1;

@@ -1,7 +1,6 @@
 /*
-** job_ids.c - reading an id in a handle or a receipt, and what many jobs are
-** changed with by one statement: their ids as a JSON array, and the ids that the
-** statement returns.
+** job_ids.c - reading the ids in a handle or a receipt, and changing many jobs
+** by one statement: their ids as a JSON array, and those that it returns.
 **
 ** A statement for each job would open all indexes and a statement journal each
 ** time, which costs as much as the change.
