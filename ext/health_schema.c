@@ -12,7 +12,16 @@
 #include "health_int.h"
 #include "perf_int.h"
 
-enum { LOOK_US = 15000, STATEMENTS = 200 };
+/* What it may work, and, where it waits for the disk, how long it may last. */
+enum { LOOK_US = 15000, WAIT_US = 30000, STATEMENTS = 200 };
+
+/* The time that this thread has worked: a busy machine looks at as many things.
+*/
+static i64 worked_us(void) {
+  struct timespec t;
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+  return (i64)t.tv_sec * 1000000 + t.tv_nsec / 1000;
+}
 
 static void list_open(sqlite3_str *pOut) {
   sqlite3_str_appendchar(pOut, 1, '[');
@@ -63,19 +72,23 @@ static char *made_names(StewardCall *c) {
 /* Columns without an affinity that hold such, as [[table, column, type,
 ** condition]]; caller frees. */
 char *health_text_numbers(StewardCall *c) {
-  i64 iUntil = 0; /* not before there is a column to look at */
+  i64 iWorked = 0, iUntil = 0; /* not before there is a column to look at */
   sqlite3_str *pOut = sqlite3_str_new(c->db);
   char *zMade = made_names(c);
   sqlite3_stmt *pRow = steward_query(c, SQL_health_columns, "t", zMade);
   list_open(pOut);
-  while ((iUntil == 0 || steward_monotonic_us() < iUntil) &&
+  while ((iUntil == 0 ||
+          (worked_us() < iWorked && steward_monotonic_us() < iUntil)) &&
          steward_next(c, pRow)) {
     const char *zTable = steward_column(c, pRow, 0);
     const char *zColumn = steward_column(c, pRow, 1);
     const char *zType = steward_column(c, pRow, 2);
     const char *zRowid = (const char *)sqlite3_column_text(pRow, 3);
     char *zIs = number_condition(c, zColumn);
-    if (iUntil == 0) iUntil = steward_monotonic_us() + LOOK_US;
+    if (iUntil == 0) {
+      iUntil = steward_monotonic_us() + WAIT_US;
+      iWorked = worked_us() + LOOK_US;
+    }
     if (is_text_number(c, zTable, zColumn, zIs, zRowid)) {
       list_add(pOut, zTable, zColumn);
       sqlite3_str_appendchar(pOut, 1, ',');
@@ -107,14 +120,6 @@ static int note_plan(StewardCall *c, const char *zSql, sqlite3_str *pUsed) {
   if (rc == SQLITE_NOMEM) steward_fail_nomem(c);
   if (rc == SQLITE_INTERRUPT) steward_fail_rc(c, rc, "interrupted");
   return rc == SQLITE_DONE;
-}
-
-/* The time that this thread has worked.  Plans are made without waiting for
-** anything, so a busy machine makes as many of them. */
-static i64 worked_us(void) {
-  struct timespec t;
-  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-  return (i64)t.tv_sec * 1000000 + t.tv_nsec / 1000;
 }
 
 /* What the plans of the captured statements of this file say; NULL when they do
