@@ -259,7 +259,7 @@ SELECT iif(s.dropped_pending > 0,
     OR s.expires_at < steward_now() + 86400000;
 
 -- name: doctor_vacuum_orphans
--- Runs that were killed.
+-- Runs of this file that were killed.  (A copy of a file has its log, too.)
 -- set: maintenance
 SELECT printf('a %s vacuum of %s was killed while it ran', l.vacuum_type,
               l.started_ts),
@@ -268,6 +268,8 @@ SELECT printf('a %s vacuum of %s was killed while it ran', l.vacuum_type,
               || ' ''killed while it ran'' WHERE id = %d', l.id)
   FROM main.steward_vacuum_log AS l
  WHERE l.status = 'running'
+   AND l.db_path = (SELECT iif(file = '', ':memory:', file)
+                      FROM pragma_database_list WHERE name = 'main')
    AND l.started_ts < datetime(steward_now() / 1000 - 3600, 'unixepoch');
 
 -- name: doctor_keyless
@@ -473,19 +475,30 @@ SELECT printf('%d jobs of queue %s were begun and never ended', count(*),
  GROUP BY platform;
 
 -- name: doctor_vacuum_failed
--- Runs that have failed since the last that did not.
+-- Runs of this file that have failed since the last that did not; tried again is
+-- what failed last.
 -- set: maintenance
-SELECT printf('%d vacuums have failed, the last with: %s', count(*),
-              (SELECT error_message FROM main.steward_vacuum_log
-                WHERE status = 'failed' ORDER BY id DESC LIMIT 1)),
-       json_object('failed', count(*), 'last', max(l.id)),
-       'SELECT vacuum_full()'
-  FROM (SELECT id, status, error_message FROM main.steward_vacuum_log
-         ORDER BY id DESC LIMIT 1000) AS l
- WHERE l.status = 'failed' AND l.error_message IS NOT 'killed while it ran'
-   AND l.id > coalesce((SELECT id FROM main.steward_vacuum_log
-                         WHERE status = 'completed' ORDER BY id DESC LIMIT 1), 0)
-HAVING count(*) > 0;
+WITH own(id, status, error) AS MATERIALIZED (
+  SELECT id, status, error_message FROM main.steward_vacuum_log
+   WHERE db_path = (SELECT iif(file = '', ':memory:', file)
+                      FROM pragma_database_list WHERE name = 'main')
+   ORDER BY id DESC LIMIT 1000)
+SELECT printf('%d vacuums have failed, the last with: %s', f.n,
+              (SELECT error FROM own WHERE id = f.last)),
+       json_object('failed', f.n, 'last', f.last),
+       CASE (SELECT command FROM main.steward_vacuum_commands
+              WHERE run_id = f.last)
+       WHEN 'incremental' THEN 'SELECT vacuum_incremental()'
+       WHEN 'into' THEN (
+         SELECT printf('SELECT vacuum_into(%Q)', d.file || strftime(
+                  '-%Y%m%d-%H%M%S', steward_now() / 1000, 'unixepoch'))
+           FROM pragma_database_list AS d WHERE d.name = 'main')
+       ELSE 'SELECT vacuum_full()' END
+  FROM (SELECT count(*) AS n, max(id) AS last FROM own
+         WHERE status = 'failed' AND error IS NOT 'killed while it ran'
+           AND id > coalesce((SELECT max(id) FROM own
+                               WHERE status = 'completed'), 0)) AS f
+ WHERE f.n > 0;
 
 -- name: doctor_clock_back
 -- The clock is behind what was stored.  ?1: now, ms.

@@ -249,24 +249,27 @@ SELECT coalesce(max(100.0 * utilisation), 0.0),
   FROM pool_status;
 
 -- name: health_vacuum_runs
--- Runs, among the last 1000, that were killed, or have failed since the last
--- that did not.  ?1: now, ms.
+-- Runs of this file, among the last 1000, that were killed, or have failed since
+-- the last that did not.  ?1: now, ms.
 -- set: maintenance
+WITH own(id, status, started, error) AS MATERIALIZED (
+  SELECT id, status, started_ts, error_message FROM main.steward_vacuum_log
+   WHERE db_path = (SELECT iif(file = '', ':memory:', file)
+                      FROM pragma_database_list WHERE name = 'main')
+   ORDER BY id DESC LIMIT 1000)
 SELECT count(*),
        json_patch('{}', json_object(
          'killed', nullif(sum(status = 'running'), 0),
          'failed', nullif(sum(status = 'failed'), 0),
-         'error', max(error_message),
+         'error', max(error),
          'sql', iif(count(*) > 0, 'SELECT * FROM main.steward_doctor', NULL))),
        NULL
-  FROM (SELECT id, status, started_ts, error_message
-          FROM main.steward_vacuum_log ORDER BY id DESC LIMIT 1000)
+  FROM own
  WHERE (status = 'running'
-        AND started_ts < datetime(?1 / 1000 - 3600, 'unixepoch'))
-    OR (status = 'failed' AND error_message IS NOT 'killed while it ran'
-        AND id > coalesce((SELECT id FROM main.steward_vacuum_log
-                            WHERE status = 'completed'
-                            ORDER BY id DESC LIMIT 1), 0));
+        AND started < datetime(?1 / 1000 - 3600, 'unixepoch'))
+    OR (status = 'failed' AND error IS NOT 'killed while it ran'
+        AND id > coalesce((SELECT max(id) FROM own
+                            WHERE status = 'completed'), 0));
 
 -- name: health_clock
 -- How far the newest of what is stored is ahead of the clock, ms.  ?1: now, ms.

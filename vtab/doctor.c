@@ -100,9 +100,9 @@ static const Kind aKind[] = {
      "datetime() gives; every metric is read once",
      ARG_NONE},
     {"warning", "vacuum_failed", SQL_doctor_vacuum_failed, "maintenance",
-     "free space stays in the file",
-     "it is tried again; the file is locked "
-     "meanwhile",
+     "free space stays in the file, or there is no copy of it",
+     "it is tried again, a copy under a name beside the file; a full one locks "
+     "the file meanwhile",
      ARG_NONE},
     {"warning", "clock", SQL_doctor_clock, "core",
      "nothing expires and no retention works while the clock stands",
