@@ -104,6 +104,7 @@ void delta_form_free(StewardForm *pForm) {
   sqlite3_free(f->zKids);
   sqlite3_free(f->zCollate);
   sqlite3_free(f->zRowid);
+  sqlite3_free(f->zScopeType);
   sqlite3_free(f->base.zTable);
   sqlite3_free(f);
 }
@@ -471,24 +472,29 @@ static void find_stream_index(StewardCall *c, DeltaForm *f) {
   sqlite3_free(zIndex);
 }
 
-/* What the tables of streams need; asked for once, as it costs more than a
-** page.
-*/
-static void find_stream(StewardCall *c, DeltaForm *f) {
-  f->iStreamFrom = -1;
-  find_stream_index(c, f);
-  f->iSchema = steward_int(c, SQL_stream_schema, 0, "");
-  if (c->rc == SQLITE_OK && delta_is_table(c, "steward_streams")) {
-    f->iStreamFrom = steward_int(c, SQL_stream_from, -1, "t", f->base.zTable);
-  }
-}
-
 static const char *collation_of(StewardCall *c, const char *zTable,
                                 const char *zColumn) {
   const char *z = NULL;
   sqlite3_table_column_metadata(c->db, "main", zTable, zColumn, NULL, &z, NULL,
                                 NULL, NULL);
   return z ? z : "BINARY";
+}
+
+/* What the tables of streams need; asked for once, as it costs more than a
+** page.
+*/
+static void find_stream(StewardCall *c, DeltaForm *f) {
+  f->iStreamFrom = -1;
+  find_stream_index(c, f);
+  if (f->names.zScope) {
+    f->zScopeType = steward_text(
+        c, SQL_stream_scope_type, "ttt", f->base.zTable, f->names.zScope,
+        collation_of(c, f->base.zTable, f->names.zScope));
+  }
+  f->iSchema = steward_int(c, SQL_stream_schema, 0, "");
+  if (c->rc == SQLITE_OK && delta_is_table(c, "steward_streams")) {
+    f->iStreamFrom = steward_int(c, SQL_stream_from, -1, "t", f->base.zTable);
+  }
 }
 
 /* What a comparison of column zColumn with a key of the form needs behind it to

@@ -100,6 +100,7 @@ typedef struct DeltaForm {
   char **azMember;   /* ... as `"name":` */
   /* loose forms only; what these depend on changes the schema, too */
   int bStreamIndex; /* rows come by (scope, flag, time) */
+  char *zScopeType; /* the scope's affinity and collation: see stream.sql */
   i64 iStreamFrom;  /* where the table's stream begins, -1: not attached */
   i64 iSchema;      /* the schema's version */
   char *zKids;      /* INDEXED BY for DELTA_KIDS, or "" */

@@ -14,7 +14,6 @@ enum { STREAM_PAGE_MAX = 10000 }; /* rows of one call */
 typedef struct StreamFilter {
   struct {
     char *zColumn;         /* as the schema spells it, owned */
-    int iColumn;           /* its place in a row, by stream_changes.c */
     sqlite3_value *pValue; /* owned */
   } a[16];
   int n;
@@ -33,7 +32,8 @@ const char *stream_arg_object(StewardCall *c, sqlite3_value *v,
                               const char *zName);
 void stream_check_scope(StewardCall *c, const DeltaForm *f,
                         sqlite3_value *pScope);
-sqlite3_value *stream_arg_scope(StewardCall *c, sqlite3_value *v);
+sqlite3_value *stream_arg_scope(StewardCall *c, const DeltaForm *f,
+                                sqlite3_value *v);
 i64 stream_arg_rows(StewardCall *c, sqlite3_value *v);
 void stream_row_json(StewardCall *c, const DeltaForm *f, sqlite3_stmt *pRow,
                      int iFrom, StewardBuffer *pOut);

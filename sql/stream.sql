@@ -35,7 +35,9 @@ SELECT printf('delta_history(%Q, ''off'')', table_name)
 
 -- name: stream_status
 -- The attached tables.
-SELECT table_name, key_column, scope_column, from_position, attached_at
+SELECT table_name, key_column, scope_column, from_position, attached_at,
+       coalesce((SELECT m.position FROM main.steward_messages AS m
+                  ORDER BY m.position DESC LIMIT 1), 0) AS position
   FROM main.steward_streams ORDER BY table_name;
 
 -- name: stream_from hot
@@ -111,6 +113,34 @@ SELECT j.value, CASE WHEN j.type IN ('object', 'array') THEN j.value
 -- Is this a JSON array?
 -- set: none
 SELECT CASE WHEN json_valid(?1) THEN json_type(?1) = 'array' END;
+
+-- name: stream_scope_type
+-- What column ?2 of table ?1, of collation ?3, makes of a scope: its affinity,
+-- T, N (and INTEGER) or R, or nothing; and * where = would find other values.
+-- set: none
+SELECT CASE WHEN t.type GLOB '*INT*' THEN 'N'
+            WHEN t.type GLOB '*CHAR*' OR t.type GLOB '*CLOB*'
+              OR t.type GLOB '*TEXT*' THEN 'T'
+            WHEN t.type = '' OR t.type GLOB '*BLOB*'
+              OR (t.type = 'ANY' AND t.strict) THEN '*'
+            WHEN t.type GLOB '*REAL*' OR t.type GLOB '*FLOA*'
+              OR t.type GLOB '*DOUB*' THEN 'R'
+            ELSE 'N' END || iif(?3 = 'BINARY' COLLATE NOCASE, '', '*')
+  FROM (SELECT upper(x.type) AS type, l.strict
+          FROM pragma_table_xinfo(?1, 'main') AS x, pragma_table_list(?1) AS l
+         WHERE x.name = ?2 COLLATE NOCASE AND l.schema = 'main') AS t;
+
+-- name: stream_scope
+-- Value ?1 as a column of affinity ?2 keeps it.
+-- set: none
+SELECT CASE
+         WHEN ?2 GLOB 'T*' THEN iif(typeof(?1) IN ('integer', 'real'),
+                                    CAST(?1 AS TEXT), ?1)
+         WHEN ?2 GLOB 'N*' AND ?1 = CAST(CAST(?1 AS NUMERIC) AS INTEGER)
+         THEN CAST(CAST(?1 AS NUMERIC) AS INTEGER)
+         WHEN ?2 GLOB '[NR]*' AND ?1 = CAST(?1 AS NUMERIC)
+         THEN CAST(CAST(?1 AS NUMERIC) AS REAL)
+         ELSE ?1 END;
 
 -- name: stream_schema
 -- Changes with the schema and by VACUUM, which may give rows other rowids.

@@ -68,6 +68,13 @@ static sqlite3_str *page_head(StewardCall *c, const Page *p) {
   if (p->pScope) {
     sqlite3_str_appendf(s, " AND %s\"%w\" = ?1", p->bIndex ? "" : "+",
                         n->zScope);
+    if (p->f->zScopeType &&
+        strchr(p->f->zScopeType, '*')) { /* one stream for each value */
+      sqlite3_str_appendf(s,
+                          " AND \"%w\" = ?1 COLLATE BINARY AND"
+                          " typeof(\"%w\") = typeof(?1)",
+                          n->zScope, n->zScope);
+    }
   }
   if (!p->bIndex && p->filter.eKind < 2) {
     sqlite3_str_appendf(s, " AND coalesce(%s, 0) = %d", p->f->zFlagSql,
@@ -224,7 +231,7 @@ static void read_page(StewardCall *c, StewardRows *r, Page *p,
   Place place;
   int bMore, i;
   stream_check_scope(c, p->f, apArg[1]);
-  p->pScope = stream_arg_scope(c, apArg[1]);
+  p->pScope = stream_arg_scope(c, p->f, apArg[1]);
   p->nMax = stream_arg_rows(c, apArg[3]);
   if (stream_given(apArg[4])) p->pSince = apArg[4];
   if (p->pSince && p->f->names.zTime == NULL) {
@@ -263,7 +270,8 @@ static void read_page(StewardCall *c, StewardRows *r, Page *p,
 ** object of columns and their values, and kind: base (default), delta or all.
 ** position: go on behind it with stream_changes and nothing is missed, even if
 ** rows change while the pages are read; such a row may come again.  It is NULL
-** when the table is not attached.
+** when the table is not attached.  Of a scope without rows, stream_status tells
+** it.  A scope is one value, whatever the collation of its column.
 ** Set: none
 ** Errors: INVALID_ARGUMENT for a scope that is missing, a cursor of another
 **   table; NOT_FOUND for a filter's column.
@@ -409,7 +417,7 @@ static void activity_rows(StewardCall *c, StewardRows *r, int nArg,
   i64 iWindow = stream_given(apArg[2]) ? steward_arg_time(c, apArg[2], "window")
                                        : 86400000;
   sqlite3_stmt *pStmt = NULL;
-  sqlite3_value *pScope = stream_arg_scope(c, apArg[1]);
+  sqlite3_value *pScope = NULL;
   const DeltaNames *n;
   DeltaForm *f = NULL;
   i64 iFrom;
@@ -420,7 +428,10 @@ static void activity_rows(StewardCall *c, StewardRows *r, int nArg,
                  "updated_at, or name it by delta_define",
                  zTable);
   }
-  if (f && pScope) stream_check_scope(c, f, pScope);
+  if (f && stream_given(apArg[1])) {
+    stream_check_scope(c, f, apArg[1]);
+    pScope = stream_arg_scope(c, f, apArg[1]);
+  }
   if (f && c->rc == SQLITE_OK) {
     n = &f->names;
     iFrom = steward_now(c->p) - iWindow;
@@ -444,9 +455,10 @@ static void activity_rows(StewardCall *c, StewardRows *r, int nArg,
 }
 
 /* stream_status(table_name TEXT, key_column TEXT, scope_column TEXT,
-**   from_position INTEGER, attached_at INTEGER)    table
-** The tables that stream_attach follows, and the position behind which their
-** streams begin.
+**   from_position INTEGER, attached_at INTEGER, position INTEGER)    table
+** The tables that stream_attach follows, the position behind which their
+** streams begin, and the last one of the log.  Where a snapshot is empty, go on
+** with stream_changes behind the position that was here before it.
 ** Set: streaming
 ** Example: CREATE TABLE t(id INTEGER PRIMARY KEY, x);
 **   SELECT stream_attach('t'); -- 1
@@ -499,7 +511,8 @@ static const StewardTable aTable[] = {
      .xRows = activity_rows},
     {.zName = "stream_status",
      .zColumns = "table_name TEXT, key_column TEXT, scope_column TEXT,"
-                 " from_position INTEGER, attached_at INTEGER",
+                 " from_position INTEGER, attached_at INTEGER,"
+                 " position INTEGER",
      .eSql = SQL_stream_status,
      .zSet = "streaming"},
     {.zName = "stream_metrics",

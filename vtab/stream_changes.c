@@ -30,7 +30,9 @@ typedef struct Changes {
   DeltaForm *f;
   StreamFilter filter;
   ChangeOptions options;
+  sqlite3_stmt *pPass;   /* see prepare_filter(); NULL: there is no filter */
   sqlite3_value *pScope; /* owned */
+  int iScope;            /* the scope's column in a row */
   char *zTopic, *zBegin; /* owned */
   i64 nMax;
   size_t nRow; /* how long the last row was */
@@ -50,7 +52,8 @@ static sqlite3_stmt *open_changes(StewardCall *c, const Changes *k,
   } else if (c->rc == SQLITE_OK && iAfter < iFrom) {
     steward_fail(c, STEWARD_EXPIRED,
                  "the stream of table '%s' begins behind position %lld, and "
-                 "%lld is before it: take a new stream_snapshot",
+                 "%lld is before it: take a new stream_snapshot, or where that "
+                 "is empty begin behind the position in stream_status",
                  zTable, iFrom, iAfter);
   }
   pRow = steward_query(c, SQL_stream_place, "tl", k->zTopic, iAfter);
@@ -68,50 +71,59 @@ static sqlite3_stmt *open_changes(StewardCall *c, const Changes *k,
   return steward_query(c, SQL_stream_messages, "tl", k->zTopic, iNumber);
 }
 
-/* A row that has left the scope is none of the reader's business. */
-static void filter_scope(StewardCall *c, const DeltaForm *f,
-                         sqlite3_value *pScope, StreamFilter *p) {
-  if (c->rc || pScope == NULL) return;
-  if (p->n == ArraySize(p->a)) {
-    steward_fail(c, STEWARD_LIMIT_EXCEEDED,
-                 "a filter has at most %d columns besides the scope: leave "
-                 "some out",
-                 ArraySize(p->a) - 1);
-    return;
-  }
-  p->a[p->n].zColumn = steward_mprintf(c, "%s", f->names.zScope);
-  p->a[p->n].pValue = sqlite3_value_dup(pScope);
-  if (p->a[p->n++].pValue == NULL) steward_fail_nomem(c);
-}
-
-/* Find the columns of the filter among those of a row (DELTA_ALL). */
-static void find_columns(StewardCall *c, Changes *k) {
-  sqlite3_stmt *pRow = delta_statement(c, k->f, 0, DELTA_ALL);
-  int i, j, n = pRow ? sqlite3_column_count(pRow) : 0;
-  for (i = 0; i < k->filter.n && c->rc == SQLITE_OK; i++) {
-    for (j = 0; j < n; j++) {
-      const char *zName = sqlite3_column_name(pRow, j);
-      if (zName == NULL) {
-        steward_fail_nomem(c);
-        return;
-      }
-      if (sqlite3_stricmp(zName, k->filter.a[i].zColumn) == 0) {
-        k->filter.a[i].iColumn = j;
-      }
-    }
-  }
-}
-
-/* Does the row that pRow (DELTA_ALL) stands on pass the filter? */
-static int passes(const StreamFilter *p, sqlite3_stmt *pRow) {
+/* The row of a key, if it passes the filter: compared as stream_snapshot does.
+*/
+static void prepare_filter(StewardCall *c, Changes *k) {
+  sqlite3_str *p;
   int i;
-  for (i = 0; i < p->n; i++) {
-    if (delta_compare(sqlite3_column_value(pRow, p->a[i].iColumn),
-                      p->a[i].pValue)) {
-      return 0;
+  if (c->rc || k->filter.n == 0) return;
+  p = sqlite3_str_new(c->db);
+  sqlite3_str_appendf(p, "SELECT 1 FROM main.\"%w\" WHERE \"%w\" = ?1",
+                      k->f->base.zTable, k->f->names.zKey);
+  for (i = 0; i < k->filter.n; i++) {
+    sqlite3_str_appendf(p, " AND \"%w\" IS ?%d", k->filter.a[i].zColumn, 2 + i);
+  }
+  k->pPass = delta_kept(c, k->f, steward_str_finish(c, p));
+  for (i = 0; k->pPass && i < k->filter.n; i++) {
+    steward_bind_value(c, k->pPass, 2 + i, k->filter.a[i].pValue);
+  }
+}
+
+static void end_filter(Changes *k) {
+  if (k->pPass == NULL) return;
+  sqlite3_reset(k->pPass);
+  sqlite3_clear_bindings(k->pPass);
+}
+
+/* The column of the scope in a row (DELTA_ALL). */
+static void find_scope(StewardCall *c, Changes *k) {
+  sqlite3_stmt *pRow = delta_statement(c, k->f, 0, DELTA_ALL);
+  int i, n = pRow && k->pScope ? sqlite3_column_count(pRow) : 0;
+  for (i = 0; i < n && c->rc == SQLITE_OK; i++) {
+    const char *zName = sqlite3_column_name(pRow, i);
+    if (zName == NULL) {
+      steward_fail_nomem(c);
+    } else if (sqlite3_stricmp(zName, k->f->names.zScope) == 0) {
+      k->iScope = i;
     }
   }
-  return 1;
+}
+
+/* Is the row that pRow (DELTA_ALL) stands on in the scope (one that has left it
+** is none of the reader's business), and does it pass the filter? */
+static int passes(StewardCall *c, const Changes *k, sqlite3_stmt *pRow,
+                  sqlite3_value *pKey) {
+  int bPasses = 1;
+  if (k->pScope &&
+      !delta_same(sqlite3_column_value(pRow, k->iScope), k->pScope)) {
+    return 0;
+  }
+  if (k->pPass) {
+    steward_bind_value(c, k->pPass, 1, pKey);
+    bPasses = steward_next(c, k->pPass);
+    sqlite3_reset(k->pPass);
+  }
+  return bPasses;
 }
 
 /* Add one message as a change: what the row is now, if it is there.  bLast: it
@@ -127,7 +139,7 @@ static void add_change(StewardCall *c, StewardRows *r, Changes *k,
     pRow = delta_seek(c, k->f, &view, DELTA_ALL,
                       sqlite3_column_value(pMessage, 1));
   }
-  if (pRow && passes(&k->filter, pRow)) {
+  if (pRow && passes(c, k, pRow, sqlite3_column_value(pMessage, 1))) {
     steward_buffer_reserve(c, &row, k->nRow + 32);
     stream_row_json(c, k->f, pRow, 0, &row);
     k->nRow = row.n;
@@ -260,9 +272,9 @@ void stream_changes_rows(StewardCall *c, StewardRows *r, int nArg,
   if (zTable && c->rc == SQLITE_OK) k.f = delta_form_loose(c, zTable);
   if (k.f) {
     stream_check_scope(c, k.f, apArg[1]);
-    k.pScope = stream_arg_scope(c, apArg[1]);
+    k.pScope = stream_arg_scope(c, k.f, apArg[1]);
     stream_filter_read(c, k.f, k.options.zFilter, &k.filter);
-    filter_scope(c, k.f, k.pScope, &k.filter);
+    prepare_filter(c, &k);
     pRow = steward_query(c, SQL_stream_topic, k.pScope ? "tv" : "tn",
                          k.f->base.zTable, k.pScope);
     if (steward_next(c, pRow)) {
@@ -270,8 +282,9 @@ void stream_changes_rows(StewardCall *c, StewardRows *r, int nArg,
       k.zBegin = steward_mprintf(c, "%s", steward_column(c, pRow, 1));
     }
     steward_give(c, SQL_stream_topic, pRow);
-    find_columns(c, &k);
+    find_scope(c, &k);
     if (c->rc == SQLITE_OK) read_changes(c, r, &k, iAfter);
+    end_filter(&k);
   }
   stream_note(c, "query", zTable, k.pScope, steward_row_count(r), iBegin);
   steward_options_free(aChangeOption, ArraySize(aChangeOption), &k.options);

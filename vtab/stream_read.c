@@ -91,17 +91,24 @@ void stream_check_scope(StewardCall *c, const DeltaForm *f,
   }
 }
 
-/* The scope, which may be {"$blob":"hex"}, as a value; caller frees. */
-sqlite3_value *stream_arg_scope(StewardCall *c, sqlite3_value *v) {
-  sqlite3_value *pCopy;
+/* The scope, which may be {"$blob":"hex"}, as its column keeps it: topics go by
+** values as they are stored.  Caller frees. */
+sqlite3_value *stream_arg_scope(StewardCall *c, const DeltaForm *f,
+                                sqlite3_value *v) {
+  sqlite3_value *pScope = NULL;
+  sqlite3_stmt *pRow;
   if (c->rc || !stream_given(v)) return NULL;
   if (sqlite3_value_type(v) == SQLITE_TEXT) {
     const char *z = (const char *)sqlite3_value_text(v);
     if (z && z[0] == '{') return steward_json_scalar(c, z);
   }
-  pCopy = sqlite3_value_dup(v);
-  if (pCopy == NULL) steward_fail_nomem(c);
-  return pCopy;
+  pRow = steward_query(c, SQL_stream_scope, "vt", v, f->zScopeType);
+  if (steward_next(c, pRow)) {
+    pScope = sqlite3_value_dup(sqlite3_column_value(pRow, 0));
+    if (pScope == NULL) steward_fail_nomem(c);
+  }
+  steward_give(c, SQL_stream_scope, pRow);
+  return pScope;
 }
 
 i64 stream_arg_rows(StewardCall *c, sqlite3_value *v) {
