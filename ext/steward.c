@@ -51,6 +51,7 @@ static int (*const aRegister[])(Steward *) = {
     store_register,
     store_tables_register, /* a key-value store */
     steward_feed_register,
+    steward_keep_register,
     delta_register, /* overlays */
     delta_define_register,
     delta_history_register,

@@ -156,14 +156,15 @@ struct Steward {
   } aSpare[8];
   unsigned nSpare;
   StewardClock clock;
-  unsigned nAppend;     /* messages published on this connection, see log.c */
-  unsigned nPublish;    /* the same by delivery.c */
-  unsigned nStorePut;   /* records put, see store.c */
-  unsigned nStoreList;  /* pages listed since a sweep was asked for */
-  int bStoreSweep;      /* the next write is to remove expired records */
-  double rSweepCommit;  /* us a row that commits of ttl_sweep() cost */
-  i64 nJobDone;         /* jobs finished on it, see job_finish.c ... */
-  i64 aJobOld[3];       /* ... and by state, when too old ones changed */
+  unsigned nAppend;    /* messages published on this connection, see log.c */
+  unsigned nPublish;   /* the same by delivery.c */
+  unsigned nStorePut;  /* records put, see store.c */
+  unsigned nStoreList; /* pages listed since a sweep was asked for */
+  int bStoreSweep;     /* the next write is to remove expired records */
+  struct StoreMemo *pStore; /* one block: what store_limit.c remembers */
+  double rSweepCommit;      /* us a row that commits of ttl_sweep() cost */
+  i64 nJobDone;             /* jobs finished on it, see job_finish.c ... */
+  i64 aJobOld[3];           /* ... and by state, when too old ones changed */
   i64 iHolder;          /* of idempotency keys: its number, 0 not drawn yet */
   int nSystable;        /* writes through systables that are under way */
   const char *zChecked; /* the set that may be written, see write.c ... */
@@ -277,8 +278,8 @@ int steward_compare_versions(const char *zA, const char *zB);
 **
 ** zFmt of the binding helpers: i int, l i64, d double, t text (NULL allowed,
 ** must live until the statement is given back), b BLOB (two arguments: const
-** void*, living as long, and int; negative: it is text), v sqlite3_value*,
-** n NULL.
+** void*, living as long, and int; negative: it is text), p i64*, the place of
+** steward_keep(), v sqlite3_value*, n NULL.
 */
 sqlite3_stmt *steward_take(StewardCall *c, enum StewardSqlId id);
 void steward_give(StewardCall *c, enum StewardSqlId id, sqlite3_stmt *pStmt);
@@ -349,6 +350,12 @@ int steward_feed_bind(sqlite3_stmt *pStmt, int i, StewardFeed *pFeed);
 void steward_feed_clear(StewardFeed *pFeed);
 void steward_feed_free(StewardFeed *pFeed);
 int steward_feed_register(Steward *p);
+
+/*************************************************************************
+** Interface to code in keep.c: values handed out of a statement that writes
+*/
+int steward_keep_bind(sqlite3_stmt *pStmt, int i, i64 *pPlace);
+int steward_keep_register(Steward *p);
 
 /*************************************************************************
 ** Interface to code in args.c: arguments of verbs

@@ -16,16 +16,14 @@
 **
 ** A put reads what it must know (store_look, and store_room where more is to be
 ** kept), decides, and writes with one statement: so it is atomic everywhere,
-** also in triggers.  Reads never
-** return an expired record and never write.  Expired ones are removed before
-** every 16th put of a connection, 32 at a time, and by ttl_sweep().
+** also in triggers.  The commonest one, another value under a key that is
+** there, is that statement alone (store_quick).  Reads never return an expired
+** record and never write.  Expired ones are removed before every 16th put of a
+** connection, 32 at a time, and by ttl_sweep().
 */
 #include <string.h>
 
 #include "store_int.h"
-
-/* 256 characters, which is what a key may have, of 4 bytes. */
-#define NAME_MAX_BYTES 1024
 
 /* Bytes of {}: no metadata. */
 #define NO_META 2
@@ -62,109 +60,6 @@ typedef struct Look {
   i64 nBytes, nNamespaces; /* of the install, stored */
   i64 iLastRevision;
 } Look;
-
-/*************************************************************************
-** Arguments
-*/
-
-/* A tenant, install, namespace or key: text, or an integer as its digits. */
-void store_name(StewardCall *c, sqlite3_value *v, const char *zWhat,
-                const char **pz /* OUT */) {
-  int eType = sqlite3_value_type(v);
-  const char *z;
-  *pz = NULL;
-  if (c->rc) return;
-  if (eType != SQLITE_TEXT && eType != SQLITE_INTEGER) {
-    char *zGot = steward_quote_value(c, v);
-    steward_fail(c, STEWARD_VALIDATION_FAILED, "%s must be text, got %s", zWhat,
-                 zGot);
-    sqlite3_free(zGot);
-    return;
-  }
-  z = (const char *)sqlite3_value_text(v);
-  if (z == NULL) {
-    steward_fail_nomem(c);
-  } else if ((int)strlen(z) != sqlite3_value_bytes(v) ||
-             !steward_utf8_ok((const unsigned char *)z, (int)strlen(z))) {
-    steward_fail(c, STEWARD_VALIDATION_FAILED,
-                 "%s must be well-formed UTF-8 without NUL characters", zWhat);
-  } else if (z[0] == 0) {
-    steward_fail(c, STEWARD_VALIDATION_FAILED, "%s must not be empty", zWhat);
-  } else if (strlen(z) > NAME_MAX_BYTES) {
-    steward_fail(c, STEWARD_VALIDATION_FAILED,
-                 "%s must be at most %d bytes, got %d: shorten it", zWhat,
-                 NAME_MAX_BYTES, (int)strlen(z));
-  } else {
-    *pz = z;
-  }
-}
-
-/* Read namespace and key, behind tenant and install when these are given: with
-** at least nLeast arguments without them.  The place of the argument behind the
-** namespace. */
-int store_scope(StewardCall *c, int argc, sqlite3_value **argv, int nLeast,
-                int nMost, StoreKey *k /* OUT */) {
-  int i = 0;
-  memset(k, 0, sizeof(*k));
-  k->zTenant = k->zInstall = "";
-  if (argc > nMost && argc < nLeast + 2) {
-    steward_fail(c, STEWARD_INVALID_ARGUMENT,
-                 "got %d arguments: tenant and install are given both, or "
-                 "neither",
-                 argc);
-  } else if (argc >= nLeast + 2) {
-    store_name(c, argv[0], "tenant", &k->zTenant);
-    store_name(c, argv[1], "install", &k->zInstall);
-    i = 2;
-  }
-  store_name(c, argv[i], "namespace", &k->zNamespace);
-  return i + 1;
-}
-
-static void fail_json(StewardCall *c, const char *zWhat, sqlite3_value *v,
-                      const StewardJson *p) {
-  char *zGot = steward_quote_value(c, v);
-  if (p->bDeep) {
-    steward_fail(c, STEWARD_VALIDATION_FAILED,
-                 "%s is nested too deeply at byte %d: 1000 levels are the most",
-                 zWhat, p->iError);
-  } else {
-    steward_fail(c, STEWARD_VALIDATION_FAILED,
-                 "%s must be JSON, got %s, which is none from byte %d on: a "
-                 "text is written '\"dark\"'",
-                 zWhat, zGot, p->iError);
-  }
-  sqlite3_free(zGot);
-}
-
-/* A value as minified JSON; a number may come as such. */
-void store_value(StewardCall *c, sqlite3_value *v,
-                 StewardJson *pValue /* OUT */) {
-  int eType = sqlite3_value_type(v);
-  memset(pValue, 0, sizeof(*pValue));
-  if (c->rc) return;
-  if (eType == SQLITE_NULL || eType == SQLITE_BLOB) {
-    char *zGot = steward_quote_value(c, v);
-    steward_fail(c, STEWARD_VALIDATION_FAILED,
-                 "value must be JSON, got %s: JSON's null is the text 'null'",
-                 zGot);
-    sqlite3_free(zGot);
-  } else if (eType == SQLITE_FLOAT) {
-    sqlite3_str *pOut = sqlite3_str_new(c->db);
-    char *z;
-    steward_json_value(c, pOut, v);
-    z = steward_str_finish(c, pOut);
-    if (z) steward_json_parse(c, pValue, z, (int)strlen(z), 0);
-    sqlite3_free(z);
-  } else {
-    const char *z = (const char *)sqlite3_value_text(v);
-    if (z == NULL) {
-      steward_fail_nomem(c);
-    } else if (!steward_json_parse(c, pValue, z, sqlite3_value_bytes(v), 0)) {
-      fail_json(c, "value", v, pValue);
-    }
-  }
-}
 
 /* Characters of a UTF-8 text. */
 static i64 characters(const char *z) {
@@ -425,8 +320,31 @@ static i64 write_record(StewardCall *c, const StoreKey *k, const Look *p,
   } else {
     steward_run(c, SQL_store_update, "lltil", p->iRowid, iRevision,
                 pValue->zText, pValue->nText, p->iNow);
+    if (c->p->pStore) c->p->pStore->bQuick = 1;
   }
   return iRevision;
+}
+
+/* The commonest put, by one statement, where the last one was of this kind; its
+** revision.  0: it is another one, or is refused, and nothing was done. */
+static i64 put_quick(StewardCall *c, const StoreKey *k, const StorePut *o,
+                     const StewardJson *pValue) {
+  static const StorePut plain = STORE_PUT_DEFAULTS;
+  StoreMemo *m = c->p->pStore;
+  i64 iRevision = 0;
+  if (c->rc || m == NULL || !m->bQuick || memcmp(o, &plain, sizeof(plain)) ||
+      pValue->nText > m->aLimit[STORE_MAX_VALUE_BYTES] ||
+      characters(k->zNamespace) > m->aLimit[STORE_MAX_NAMESPACE_LENGTH] ||
+      characters(k->zKey) > m->aLimit[STORE_MAX_KEY_LENGTH]) {
+    return 0;
+  }
+  steward_run(c, SQL_store_quick, "tttttiltlp", k->zTenant, k->zInstall,
+              k->zNamespace, k->zKey, pValue->zText, pValue->nText,
+              steward_now(c->p), m->bNone ? NULL : m->zLimits,
+              m->aLimit[STORE_MAX_BYTES], &iRevision);
+  if (c->rc == SQLITE_OK && sqlite3_changes(c->db) == 1) return iRevision;
+  m->bQuick = 0;
+  return 0;
 }
 
 /* Put a record; its revision. */
@@ -436,6 +354,8 @@ i64 store_put_record(StewardCall *c, const StoreKey *k, const StorePut *o,
   StewardJson meta;
   i64 iExpires, iRevision;
   store_sweep_sometimes(c);
+  iRevision = put_quick(c, k, o, pValue);
+  if (iRevision) return iRevision;
   look(c, k, &found);
   check_names(c, k, found.aLimit);
   read_metadata(c, o, &meta);
@@ -514,6 +434,7 @@ static const StewardOption aPutOption[] = {
 **   SELECT store_put('acme', 'crm', 'leads', 'k1', '{"n": 1}',
 **     '{"ttl_seconds":3600,"if_absent":true}'); -- 1
 **   SELECT store_put('settings', 'theme', '"light"', '{"if_revision":1}'); -- 2
+**   SELECT store_put('settings', 'theme', '"blue"'); -- 3
 */
 static void store_put(sqlite3_context *ctx, int argc, sqlite3_value **argv) {
   StewardCall c;

@@ -28,6 +28,16 @@ typedef struct StoreKey {
   const char *zTenant, *zInstall, *zNamespace, *zKey; /* borrowed */
 } StoreKey;
 
+/* What a connection remembers: the limits that the database has set, as
+** steward_store_rules has them, what they come to, and whether the last put
+** could have been a quick one. */
+typedef struct StoreMemo {
+  int bNone; /* it has set none */
+  int bQuick;
+  char zLimits[512];
+  i64 aLimit[STORE_LIMIT_COUNT];
+} StoreMemo;
+
 /* What store_put and an item of store_bulk_put may say. */
 typedef struct StorePut {
   i64 iTtlSeconds; /* -1: not given */
@@ -42,13 +52,15 @@ typedef struct StorePut {
 #define STORE_PUT_DEFAULTS                                                     \
   { -1, -1, 0, -1, 0, -1, NULL }
 
-/* store.c */
+/* store_args.c */
 int store_scope(StewardCall *c, int argc, sqlite3_value **argv, int nLeast,
                 int nMost, StoreKey *k /* OUT */);
 void store_name(StewardCall *c, sqlite3_value *v, const char *zWhat,
                 const char **pz /* OUT */);
 void store_value(StewardCall *c, sqlite3_value *v,
                  StewardJson *pValue /* OUT */);
+
+/* store.c */
 i64 store_put_record(StewardCall *c, const StoreKey *k, const StorePut *o,
                      const StewardJson *pValue);
 void store_sweep_sometimes(StewardCall *c);

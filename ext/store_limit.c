@@ -74,15 +74,44 @@ static void database_limits(StewardCall *c, const char *z,
   }
 }
 
+/* Are these the limits that were read last? */
+static int remembered(const StoreMemo *m, const char *zDatabase) {
+  if (m == NULL || m->bNone != (zDatabase == NULL)) return 0;
+  return m->bNone || strcmp(m->zLimits, zDatabase) == 0;
+}
+
+/* Remember what zDatabase says, if that is possible. */
+static void remember(StewardCall *c, const char *zDatabase, const i64 *aLimit) {
+  StoreMemo *m = c->p->pStore;
+  size_t n = zDatabase ? strlen(zDatabase) : 0;
+  if (c->rc || n >= sizeof(m->zLimits)) return;
+  if (m == NULL) {
+    m = c->p->pStore = sqlite3_malloc64(sizeof(*m));
+    if (m == NULL) {
+      steward_fail_nomem(c);
+      return;
+    }
+    memset(m, 0, sizeof(*m));
+  }
+  m->bNone = zDatabase == NULL;
+  memcpy(m->zLimits, zDatabase ? zDatabase : "", n + 1);
+  memcpy(m->aLimit, aLimit, sizeof(m->aLimit));
+}
+
 /* The limits that hold for an install: zDatabase, those of the database, and
 ** zOwn, its own, as steward_store_rules and steward_store_installs have them;
 ** either may be NULL. */
 void store_limits(StewardCall *c, const char *zDatabase, const char *zOwn,
                   i64 *aLimit /* OUT */) {
-  const StewardSetting *pFirst = limit_setting((StoreLimit)0);
-  int i;
-  for (i = 0; i < STORE_LIMIT_COUNT; i++) aLimit[i] = pFirst[i].iDefault;
-  if (zDatabase) database_limits(c, zDatabase, pFirst, aLimit);
+  if (remembered(c->p->pStore, zDatabase)) {
+    memcpy(aLimit, c->p->pStore->aLimit, sizeof(c->p->pStore->aLimit));
+  } else {
+    const StewardSetting *pFirst = limit_setting((StoreLimit)0);
+    int i;
+    for (i = 0; i < STORE_LIMIT_COUNT; i++) aLimit[i] = pFirst[i].iDefault;
+    if (zDatabase) database_limits(c, zDatabase, pFirst, aLimit);
+    remember(c, zDatabase, aLimit);
+  }
   if (zOwn) own_limits(c, zOwn, aLimit);
 }
 

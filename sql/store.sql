@@ -31,6 +31,24 @@ SELECT r.rowid, r.revision, r.value_size_bytes + r.metadata_size_bytes,
     ON r.tenant = ?1 AND r.extension_install_id = ?2 AND r.namespace = ?3
    AND r.key = ?4;
 
+-- name: store_quick hot
+-- Another value for a record of the commonest kind, in one statement: it is
+-- there, never expires and has no metadata; the database's limits are ?8, those
+-- that were read last, no install has others and no namespace a schema; and it
+-- does not grow, or the install has room for it within ?9.
+UPDATE main.ext_storage_records
+       INDEXED BY sqlite_autoindex_ext_storage_records_1
+   SET revision = steward_keep(?10, revision + 1), value = ?5,
+       value_size_bytes = ?6, updated_at = max(updated_at, ?7)
+ WHERE tenant = ?1 AND extension_install_id = ?2 AND namespace = ?3
+   AND key = ?4 AND ttl_expires_at IS NULL AND metadata_size_bytes = 2
+   AND (value_size_bytes >= ?6
+     OR (SELECT u.bytes_used FROM main.ext_storage_usage AS u
+          WHERE u.tenant = ?1 AND u.extension_install_id = ?2)
+        + ?6 - value_size_bytes <= ?9)
+   AND (SELECT w.limits IS ?8 AND NOT w.own_limits AND NOT w.schemas
+          FROM main.steward_store_rules AS w WHERE w.id = 1);
+
 -- name: store_room hot
 -- And one that makes a record, or a larger one: what the namespace and the
 -- install hold, and the highest revision that the install has removed.

@@ -54,6 +54,7 @@ void steward_free(void *pSteward) {
   stream_log_free(p);
   if (p->xCaptureFree) p->xCaptureFree(p->pCapture);
   if (p->xIoFree) p->xIoFree(p->pIo);
+  sqlite3_free(p->pStore);
   if (!p->bPooled && atomic_fetch_sub(&nUser, 1) == 1) x = atomic_load(&xIdle);
   sqlite3_free(p);
   if (x) x();

@@ -255,6 +255,7 @@ static int bind_list(sqlite3_stmt *pStmt, const char *zFmt, va_list ap) {
                  : sqlite3_bind_blob(pStmt, i, a, n, SQLITE_STATIC);
       break;
     }
+    case 'p': rc = steward_keep_bind(pStmt, i, va_arg(ap, i64 *)); break;
     case 'v':
       rc = sqlite3_bind_value(pStmt, i, va_arg(ap, sqlite3_value *));
       break;

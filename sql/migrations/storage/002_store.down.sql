@@ -3,7 +3,9 @@
 DROP TRIGGER IF EXISTS ext_storage_records_after_key;
 DROP TRIGGER IF EXISTS ext_storage_records_before_key;
 DROP TRIGGER IF EXISTS ext_storage_records_after_value;
+DROP VIEW IF EXISTS steward_store_resized;
 DROP TRIGGER IF EXISTS ext_storage_records_after_delete;
+DROP TRIGGER IF EXISTS steward_store_replace;
 DROP TRIGGER IF EXISTS ext_storage_records_after_insert;
 DROP TRIGGER IF EXISTS ext_storage_records_before_insert;
 DROP TRIGGER IF EXISTS steward_store_schemas_update;

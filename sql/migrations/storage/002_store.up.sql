@@ -46,7 +46,8 @@ CREATE TABLE IF NOT EXISTS steward_store_rules (
 
 -- OR REPLACE removes a row without firing DELETE triggers. So an INSERT (or a
 -- change of key) that meets a record notes it here, and when the statement is
--- through with another row in its place, what was noted is subtracted. One row.
+-- through with another row in its place, what was noted has gone and is
+-- subtracted. One row.
 CREATE TABLE IF NOT EXISTS steward_store_replaced (
   id INTEGER PRIMARY KEY CHECK (id = 1),
   tenant TEXT NOT NULL,
@@ -54,7 +55,8 @@ CREATE TABLE IF NOT EXISTS steward_store_replaced (
   namespace TEXT NOT NULL,
   key TEXT NOT NULL,
   revision INTEGER NOT NULL,
-  size_bytes INTEGER NOT NULL
+  size_bytes INTEGER NOT NULL,
+  gone INTEGER NOT NULL DEFAULT 0
 );
 
 -- What of an install is due.
@@ -164,7 +166,7 @@ WHEN EXISTS (SELECT 1 FROM ext_storage_records
 BEGIN
   INSERT INTO steward_store_replaced
   SELECT 1, tenant, extension_install_id, namespace, key, revision,
-         value_size_bytes + metadata_size_bytes
+         value_size_bytes + metadata_size_bytes, 0
     FROM ext_storage_records
    WHERE tenant = NEW.tenant
      AND extension_install_id = NEW.extension_install_id
@@ -174,6 +176,21 @@ BEGIN
          extension_install_id = excluded.extension_install_id,
          namespace = excluded.namespace, key = excluded.key,
          revision = excluded.revision, size_bytes = excluded.size_bytes;
+END;
+
+CREATE TRIGGER IF NOT EXISTS steward_store_replace
+AFTER UPDATE OF gone ON steward_store_replaced
+BEGIN
+  UPDATE ext_storage_usage
+     SET bytes_used = max(0, bytes_used - NEW.size_bytes),
+         keys_count = max(0, keys_count - 1)
+   WHERE tenant = NEW.tenant
+     AND extension_install_id = NEW.extension_install_id;
+  UPDATE steward_store_namespaces SET keys_count = keys_count - 1
+   WHERE tenant = NEW.tenant
+     AND extension_install_id = NEW.extension_install_id
+     AND namespace = NEW.namespace;
+  DELETE FROM steward_store_replaced WHERE id = 1;
 END;
 
 -- A record by a plain client has no size (the least there is, is 1) and the
@@ -206,25 +223,6 @@ BEGIN
                   AND n.extension_install_id = NEW.extension_install_id
                   AND n.namespace = NEW.namespace) = 1),
          updated_at = max(updated_at, excluded.updated_at);
-  UPDATE ext_storage_usage
-     SET bytes_used = max(0, bytes_used - (SELECT size_bytes
-                                             FROM steward_store_replaced WHERE id = 1)),
-         keys_count = max(0, keys_count - 1)
-   WHERE tenant = NEW.tenant
-     AND extension_install_id = NEW.extension_install_id
-     AND EXISTS (SELECT 1 FROM steward_store_replaced AS p
-                  WHERE p.id = 1 AND p.tenant = NEW.tenant
-                    AND p.extension_install_id = NEW.extension_install_id
-                    AND p.namespace = NEW.namespace AND p.key = NEW.key);
-  UPDATE steward_store_namespaces
-     SET keys_count = keys_count - 1
-   WHERE tenant = NEW.tenant
-     AND extension_install_id = NEW.extension_install_id
-     AND namespace = NEW.namespace
-     AND EXISTS (SELECT 1 FROM steward_store_replaced AS p
-                  WHERE p.id = 1 AND p.tenant = NEW.tenant
-                    AND p.extension_install_id = NEW.extension_install_id
-                    AND p.namespace = NEW.namespace AND p.key = NEW.key);
   UPDATE ext_storage_records
      SET value_size_bytes = 5 * length(json(value))
          - length(printf('%*s', 4 * length(json(value)), json(value))),
@@ -243,7 +241,7 @@ BEGIN
                             AND i.extension_install_id
                                 = NEW.extension_install_id), 0))
    WHERE NEW.value_size_bytes = 0 AND rowid = NEW.rowid;
-  DELETE FROM steward_store_replaced
+  UPDATE steward_store_replaced SET gone = 1
    WHERE id = 1 AND tenant = NEW.tenant
      AND extension_install_id = NEW.extension_install_id
      AND namespace = NEW.namespace AND key = NEW.key;
@@ -283,34 +281,47 @@ BEGIN
 END;
 
 -- The library gives every change its revision and sizes; a plain client does
--- not.
+-- not. What there is to do where a size has changed, or there is no revision,
+-- is done by the trigger of a view that holds nothing: SQLite runs the program
+-- of a trigger before it asks its WHEN, with room for everything in it, and most
+-- changes leave sizes as they are.
+CREATE VIEW IF NOT EXISTS steward_store_resized
+  (record, tenant, install, stays, revision, was_revision, was_bytes) AS
+SELECT NULL, NULL, NULL, NULL, NULL, NULL, NULL WHERE 0;
+
 CREATE TRIGGER IF NOT EXISTS ext_storage_records_after_value
 AFTER UPDATE OF value, metadata ON ext_storage_records
 WHEN NEW.revision = OLD.revision
   OR NEW.value_size_bytes + NEW.metadata_size_bytes
      <> OLD.value_size_bytes + OLD.metadata_size_bytes
 BEGIN
+  INSERT INTO steward_store_resized
+  VALUES (NEW.rowid, OLD.tenant, OLD.extension_install_id,
+          NEW.tenant = OLD.tenant
+            AND NEW.extension_install_id = OLD.extension_install_id,
+          NEW.revision, OLD.revision,
+          OLD.value_size_bytes + OLD.metadata_size_bytes);
+END;
+
+CREATE TRIGGER IF NOT EXISTS steward_store_resize
+INSTEAD OF INSERT ON steward_store_resized
+BEGIN
   UPDATE ext_storage_records
-     SET revision = max(revision, OLD.revision + 1),
+     SET revision = NEW.was_revision + 1,
          value_size_bytes = 5 * length(json(value))
              - length(printf('%*s', 4 * length(json(value)), json(value))),
          metadata_size_bytes = 5 * length(json(metadata))
              - length(printf('%*s', 4 * length(json(metadata)), json(metadata)))
-   WHERE NEW.revision = OLD.revision AND rowid = NEW.rowid;
+   WHERE NEW.revision = NEW.was_revision AND rowid = NEW.record;
   UPDATE ext_storage_usage
-     SET bytes_used = max(0, bytes_used - OLD.value_size_bytes
-                             - OLD.metadata_size_bytes
-           + iif(NEW.revision > OLD.revision,
-                 NEW.value_size_bytes + NEW.metadata_size_bytes,
-                 5 * length(json(NEW.value))
-                   - length(printf('%*s', 4 * length(json(NEW.value)), json(NEW.value)))
-                 + 5 * length(json(NEW.metadata))
-                   - length(printf('%*s', 4 * length(json(NEW.metadata)), json(NEW.metadata))))),
-         updated_at = max(updated_at, NEW.updated_at)
-   WHERE NEW.tenant = OLD.tenant
-     AND NEW.extension_install_id = OLD.extension_install_id
-     AND tenant = OLD.tenant
-     AND extension_install_id = OLD.extension_install_id;
+     SET bytes_used = max(0, bytes_used - NEW.was_bytes
+           + (SELECT r.value_size_bytes + r.metadata_size_bytes
+                FROM ext_storage_records AS r WHERE r.rowid = NEW.record)),
+         updated_at = max(updated_at,
+           (SELECT r.updated_at FROM ext_storage_records AS r
+             WHERE r.rowid = NEW.record))
+   WHERE NEW.stays AND tenant = NEW.tenant
+     AND extension_install_id = NEW.install;
 END;
 
 -- A record that gets another key counts as removed and made again.
@@ -325,7 +336,7 @@ WHEN EXISTS (SELECT 1 FROM ext_storage_records
 BEGIN
   INSERT INTO steward_store_replaced
   SELECT 1, tenant, extension_install_id, namespace, key, revision,
-         value_size_bytes + metadata_size_bytes
+         value_size_bytes + metadata_size_bytes, 0
     FROM ext_storage_records
    WHERE tenant = NEW.tenant
      AND extension_install_id = NEW.extension_install_id
@@ -397,25 +408,6 @@ BEGIN
                   AND n.extension_install_id = NEW.extension_install_id
                   AND n.namespace = NEW.namespace) = 1),
          updated_at = max(updated_at, excluded.updated_at);
-  UPDATE ext_storage_usage
-     SET bytes_used = max(0, bytes_used - (SELECT size_bytes
-                                             FROM steward_store_replaced WHERE id = 1)),
-         keys_count = max(0, keys_count - 1)
-   WHERE tenant = NEW.tenant
-     AND extension_install_id = NEW.extension_install_id
-     AND EXISTS (SELECT 1 FROM steward_store_replaced AS p
-                  WHERE p.id = 1 AND p.tenant = NEW.tenant
-                    AND p.extension_install_id = NEW.extension_install_id
-                    AND p.namespace = NEW.namespace AND p.key = NEW.key);
-  UPDATE steward_store_namespaces
-     SET keys_count = keys_count - 1
-   WHERE tenant = NEW.tenant
-     AND extension_install_id = NEW.extension_install_id
-     AND namespace = NEW.namespace
-     AND EXISTS (SELECT 1 FROM steward_store_replaced AS p
-                  WHERE p.id = 1 AND p.tenant = NEW.tenant
-                    AND p.extension_install_id = NEW.extension_install_id
-                    AND p.namespace = NEW.namespace AND p.key = NEW.key);
   UPDATE ext_storage_records
      SET revision = max(
            revision,
@@ -431,7 +423,7 @@ BEGIN
                             AND i.extension_install_id
                                 = NEW.extension_install_id), 0))
    WHERE rowid = NEW.rowid;
-  DELETE FROM steward_store_replaced
+  UPDATE steward_store_replaced SET gone = 1
    WHERE id = 1 AND tenant = NEW.tenant
      AND extension_install_id = NEW.extension_install_id
      AND namespace = NEW.namespace AND key = NEW.key;
