@@ -278,23 +278,30 @@ static void collect(StewardCall *c, SeriesList *p, i64 nStatements) {
 /*************************************************************************
 ** Formats
 */
-/* Text with what zEscape lists behind a backslash; a line end is \n (or an
-** escaped blank where bLine is 0), and text that is no UTF-8 loses what is not
-** ASCII. */
+/* Text with what zEscape lists behind a backslash.  bLine: a line end is \n;
+** else, in Influx, where neither that nor a backslash can be, an escaped blank
+** and a slash.  Text that is no UTF-8 loses what is not ASCII.  What has become
+** another text has a hash of what it was behind it, so no two become one. */
 static void put_escaped(sqlite3_str *p, const char *z, const char *zEscape,
                         int bLine) {
-  int bUtf8 = steward_utf8_ok((const unsigned char *)z, (int)strlen(z));
+  const char *zAll = z;
+  int n = (int)strlen(z), bUtf8 = steward_utf8_ok((const unsigned char *)z, n);
+  int bOther = !bUtf8;
   for (; *z; z++) {
-    if (*z == '\n' || *z == '\r') {
-      sqlite3_str_appendall(p, bLine ? "\\n" : "\\ ");
-    } else if (!bUtf8 && (unsigned char)*z >= 0x80) {
+    if (!bUtf8 && (unsigned char)*z >= 0x80) {
       sqlite3_str_appendchar(p, 1, '?');
-    } else if (*z == '\\' && !bLine) {
-      sqlite3_str_appendchar(p, 1, '/'); /* none may end a tag of Influx */
+    } else if (!bLine && strchr("\n\r\\", *z)) {
+      sqlite3_str_appendall(p, *z == '\\' ? "/" : "\\ ");
+      bOther = 1;
+    } else if (*z == '\n') {
+      sqlite3_str_appendall(p, "\\n");
     } else {
       if (strchr(zEscape, *z)) sqlite3_str_appendchar(p, 1, '\\');
       sqlite3_str_appendchar(p, 1, *z);
     }
+  }
+  if (bOther) {
+    sqlite3_str_appendf(p, "#%08x", (unsigned)perf_text_hash(zAll, n));
   }
 }
 

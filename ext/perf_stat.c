@@ -120,9 +120,12 @@ static void percentile_step(sqlite3_context *ctx, int argc,
                             sqlite3_value **argv) {
   Values *p = values_step(ctx, "perf_percentile", argv[0]);
   double r;
+  int eType;
   if (p == NULL || p->bFailed) return;
   r = sqlite3_value_double(argv[1]);
-  if (!(r >= 0 && r <= 1) || sqlite3_value_type(argv[1]) == SQLITE_NULL) {
+  eType = sqlite3_value_numeric_type(argv[1]);
+  if (!(r >= 0 && r <= 1) ||
+      (eType != SQLITE_INTEGER && eType != SQLITE_FLOAT)) {
     StewardCall c = {.p = sqlite3_user_data(ctx), .ctx = ctx};
     c.zFunc = "perf_percentile";
     c.db = c.p->db;
@@ -134,15 +137,19 @@ static void percentile_step(sqlite3_context *ctx, int argc,
   p->rShare = r;
 }
 
+/* r without what rounding has added to it. */
+static double within(double rMin, double rMax, double r) {
+  return r < rMin ? rMin : r > rMax ? rMax : r;
+}
+
 static double cell_percentile(const Values *p, double rRank) {
-  double rSeen = 0, r;
+  double rSeen = 0;
   int i;
   for (i = 0; i < CELLS - 1; i++) {
     rSeen += p->aCell[i];
     if (rSeen > rRank) break;
   }
-  r = cell_value(i);
-  return r < p->rMin ? p->rMin : r > p->rMax ? p->rMax : r;
+  return within(p->rMin, p->rMax, cell_value(i));
 }
 
 static void percentile_final(sqlite3_context *ctx) {
@@ -157,7 +164,8 @@ static void percentile_final(sqlite3_context *ctx) {
       qsort(p->a, (size_t)p->n, sizeof(double), by_value);
       rLow = p->a[i];
       rHigh = p->a[i + 1 < p->n ? i + 1 : i];
-      sqlite3_result_double(ctx, rLow * (1 - rPart) + rHigh * rPart);
+      sqlite3_result_double(
+          ctx, within(rLow, rHigh, rLow * (1 - rPart) + rHigh * rPart));
     }
   }
   values_free(p);
@@ -165,10 +173,10 @@ static void percentile_final(sqlite3_context *ctx) {
 
 /* perf_histogram(value REAL) -> TEXT, JSON     innocuous
 ** Aggregate: [[bound, count], ...], how many values are above the bound before
-** and at most this one; bounds are 1, 2 and 5 times the powers of ten, and what
-** is empty at both ends is left out.  Exact up to 10,000 values; beyond, values
-** within 1.6 % of a bound may count on its other side.  NULLs do not count;
-** NULL when there is no value.
+** and at most this one; bounds are 1, 2 and 5 times the powers of ten and the
+** largest number, and what is empty is left out.  Exact up to 10,000 values;
+** beyond, values within 1.6 % of a bound may count on its other side.  NULLs do
+** not count; NULL when there is no value.
 ** Errors: "INVALID_ARGUMENT: perf_histogram: value must be a finite number, got
 **   'x'".
 ** Source: histograms of pg_stat_monitor.
@@ -181,22 +189,34 @@ static void histogram_step(sqlite3_context *ctx, int argc,
   values_step(ctx, "perf_histogram", argv[0]);
 }
 
-/* The bound of r: -20 for -25, 0 for 0, 5 for 3. */
+/* The bound of r: -20 for -25, 0 for 0, 5 for 3.  Read as a decimal number: a
+** product may be the one next to it, with r on its wrong side. */
 static double bound_of(double r) {
-  static const double aStep[] = {1, 2, 5, 10};
-  double rAbs = fabs(r), rPower;
-  int i;
+  static const int aStep[] = {1, 2, 5};
+  double rAbs = fabs(r), rBelow = 0, rBound = 0;
+  char zBound[32];
+  int i, iPower;
   if (r == 0) return 0;
-  rPower = pow(10, floor(log10(rAbs)));
-  if (rPower * 10 <= rAbs) rPower *= 10;
-  if (r < 0) {
-    for (i = 3; i > 0 && aStep[i] * rPower > rAbs; i--) {
-    }
-    return -aStep[i] * rPower;
+  iPower = (int)floor(log10(rAbs)) - 1;
+  for (i = 0; rBound < rAbs; i++) {
+    rBelow = rBound;
+    sqlite3_snprintf(sizeof(zBound), zBound, "%de%d", aStep[i % 3],
+                     iPower + i / 3);
+    rBound = strtod(zBound, NULL);
   }
-  for (i = 0; i < 3 && aStep[i] * rPower < rAbs; i++) {
+  if (rBound == rAbs) return r;
+  if (r > 0) return rBound;
+  return rBelow > 0 ? -rBelow : 0;
+}
+
+/* A bound and how many values it has; there is one above all numbers. */
+static void put_bound(sqlite3_str *p, double rBound, i64 n, int bFirst) {
+  sqlite3_str_appendall(p, bFirst ? "[" : ",");
+  if (isinf(rBound)) {
+    sqlite3_str_appendf(p, "[1.7976931348623157e+308,%lld]", n);
+  } else {
+    sqlite3_str_appendf(p, "[%g,%lld]", rBound, n);
   }
-  return aStep[i] * rPower;
 }
 
 static void histogram_final(sqlite3_context *ctx) {
@@ -218,19 +238,15 @@ static void histogram_final(sqlite3_context *ctx) {
     i64 nValue = p->aCell ? p->aCell[i] : 1;
     double r;
     if (nValue == 0) continue;
-    r = bound_of(p->aCell ? cell_value((int)i) : p->a[i]);
-    if (nHere > 0 && r != rBound) {
-      sqlite3_str_appendf(pJson, "%s[%g,%lld]", nPrinted++ ? "," : "[", rBound,
-                          nHere);
+    r = p->aCell ? cell_value((int)i) : p->a[i];
+    if (nHere > 0 && r > rBound) {
+      put_bound(pJson, rBound, nHere, nPrinted++ == 0);
       nHere = 0;
     }
-    rBound = r;
+    if (nHere == 0) rBound = bound_of(r);
     nHere += nValue;
   }
-  if (nHere > 0) {
-    sqlite3_str_appendf(pJson, "%s[%g,%lld]", nPrinted++ ? "," : "[", rBound,
-                        nHere);
-  }
+  if (nHere > 0) put_bound(pJson, rBound, nHere, nPrinted == 0);
   sqlite3_str_appendall(pJson, "]");
   values_free(p);
   zJson = steward_str_finish(&c, pJson);
