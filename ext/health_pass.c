@@ -219,6 +219,20 @@ static void run_foreign_keys(StewardCall *c, HealthPass *h,
   sqlite3_finalize(pStmt);
 }
 
+/* A foreign key that nothing can keep, as its parent has no such key, is a
+** finding: SQLite refuses writes to either table. */
+static void note_mismatch(StewardCall *c, HealthPass *h, const char *zTable) {
+  const char *z =
+      h->in.zErr ? strstr(h->in.zErr, "foreign key mismatch") : NULL;
+  char *zMend;
+  if (z == NULL || !health_cannot_read(h)) return;
+  zMend = steward_text(c, SQL_health_parent_index, "t", zTable);
+  health_found(c, h, "foreign_keys",
+               zMend ? zMend : "PRAGMA main.foreign_key_check", "%s", z);
+  sqlite3_free(zMend);
+  health_forget_error(h);
+}
+
 /* The table behind the one where the pass stands; caller frees. */
 static char *next_table(HealthPass *h) {
   return steward_exec_text(&h->in,
@@ -242,6 +256,7 @@ static int read_exactly(StewardCall *c, HealthPass *h) {
   if (!health_ended(c, h, z)) return 0;
   run_foreign_keys(
       c, h, steward_prepare(&h->in, "PRAGMA main.foreign_key_check(%Q)", z));
+  note_mismatch(c, h, z);
   return health_ended(c, h, z);
 }
 

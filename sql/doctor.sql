@@ -339,14 +339,15 @@ SELECT printf('no statement of %d captured ones uses index %s', value ->> 2,
 -- name: doctor_pass
 -- What reading the file has found about ?1 (integrity, indexes, foreign_keys),
 -- by what mends it.  The table stands quoted in PRAGMA foreign_key_check("t").
--- Where a table referred to is gone, nothing says which rows are wrong.
+-- Where a table referred to is gone, nothing says which rows are wrong; where it
+-- lacks a unique index, that is made.
 -- The plus takes the affinity from the child's value: it is compared as the
 -- parent's, as foreign keys are.
 -- set: maintenance
 SELECT min(what) || iif(count(*) > 1, printf(' (and %d more)', count(*) - 1),
                         ''),
        json_object('found', json_group_array(what)),
-       CASE WHEN ?1 = 'foreign_keys'
+       CASE WHEN ?1 = 'foreign_keys' AND sql LIKE 'PRAGMA %'
             THEN coalesce((
               SELECT printf('DELETE FROM "main"."%w" AS child WHERE %s; ', tbl,
                             group_concat(kept, ' OR '))

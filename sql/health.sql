@@ -13,6 +13,40 @@ SELECT json_insert(?1, '$[#]', json_object('check', ?2, 'what', ?3, 'sql', ?4))
                     WHERE value ->> '$.check' = ?2
                       AND value ->> '$.what' = ?3);
 
+-- name: health_parent_index
+-- The unique index that a foreign key of ?1 needs on the table that it refers
+-- to, and that is not there; it gets the first name that is free.
+SELECT printf('CREATE UNIQUE INDEX "main"."%w" ON "%w"(%s)', (
+         WITH RECURSIVE n(i, name) AS (
+           SELECT 1, k.parent || '_' || k.base
+            UNION ALL
+           SELECT i + 1, printf('%s_%s_%d', k.parent, k.base, i + 1) FROM n
+            WHERE EXISTS (SELECT 1 FROM main.sqlite_schema AS s
+                           WHERE s.name = n.name COLLATE NOCASE))
+         SELECT name FROM n ORDER BY i DESC LIMIT 1), k.parent, k.quoted)
+  FROM (
+  SELECT p.name AS parent, group_concat(c.name, '_') AS base,
+         group_concat(printf('"%w"', c.name), ', ') AS quoted,
+         json_group_array(c.name) AS names
+    FROM pragma_foreign_key_list(?1, 'main') AS f
+    JOIN main.sqlite_schema AS p
+      ON p.type = 'table' AND p.name = f."table" COLLATE NOCASE
+    LEFT JOIN pragma_table_info(p.name, 'main') AS c
+      ON c.name = f."to" COLLATE NOCASE
+   GROUP BY f.id HAVING count(c.name) = count(*)) AS k
+ WHERE NOT EXISTS (
+   SELECT 1 FROM pragma_index_list(k.parent, 'main') AS l
+    WHERE l."unique" AND l.partial = 0
+      AND (SELECT count(*) FROM pragma_index_info(l.name, 'main'))
+        = json_array_length(k.names)
+      AND NOT EXISTS (SELECT 1 FROM pragma_index_info(l.name, 'main') AS i
+                       WHERE coalesce(i.name, '') NOT IN (
+                         SELECT value FROM json_each(k.names))))
+   AND NOT (json_array_length(k.names) = 1
+     AND EXISTS (SELECT 1 FROM pragma_table_info(k.parent, 'main') AS c
+                  WHERE c.pk = 1 AND c.name = k.names ->> 0))
+ LIMIT 1;
+
 -- name: health_module
 -- Is a module of this name on the connection?
 SELECT 1 FROM pragma_module_list WHERE name = ?1;

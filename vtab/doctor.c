@@ -60,9 +60,10 @@ static const Kind aKind[] = {
      "then the file is read again",
      ARG_NAME},
     {"warning", "foreign_keys", SQL_doctor_pass, "maintenance",
-     "rows refer to rows that are not there",
+     "rows refer to rows that are not there, or (a mismatch) nothing can be "
+     "written, as what they refer to has no unique index",
      "these rows are deleted: look at them first with PRAGMA "
-     "foreign_key_check; "
+     "foreign_key_check; a unique index that lacks is made; "
      "where the table they refer to is gone, only looks again",
      ARG_NAME},
     {"warning", "storage_space", SQL_doctor_check, NULL,
