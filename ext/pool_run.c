@@ -18,6 +18,7 @@ typedef struct Guard {
   int bWrites;
   int bPreparing; /* the caller's own text, not what functions run inside */
   int bPragma;    /* it is a pragma that may be read */
+  int bNever;     /* pool_exec() does not take what was denied either */
   char zWhat[80]; /* what was denied */
 } Guard;
 
@@ -64,29 +65,36 @@ static int deny(Guard *pGuard, const char *zKind, const char *zName) {
   return SQLITE_DENY;
 }
 
+/* Functions that open files of their own choice. */
+static int opens_files(const char *zName) {
+  static const char *const azName[] = {"vacuum_into", "load_extension"};
+  return in_list(zName, azName, ArraySize(azName));
+}
+
+/* What nothing in a pool may do. */
+static int never(Guard *g, const char *zKind, const char *zName) {
+  g->bNever = 1;
+  return deny(g, zKind, zName);
+}
+
 static int may_read(Guard *g, int eAction, const char *zA, const char *zB) {
   switch (eAction) {
   case SQLITE_FUNCTION:
-    return zB && (is_direct(g->pConn->p, zB) ||
-                  sqlite3_stricmp(zB, "load_extension") == 0)
-               ? deny(g, "the function", zB)
-               : SQLITE_OK;
+    if (zB && (opens_files(zB) || sqlite3_strnicmp(zB, "pool_", 5) == 0)) {
+      return never(g, "the function", zB);
+    }
+    return zB && is_direct(g->pConn->p, zB) ? deny(g, "the function", zB)
+                                            : SQLITE_OK;
   case SQLITE_PRAGMA:
     if (zA == NULL || !pragma_reads(zA, zB)) return deny(g, "the pragma", zA);
     g->bPragma = 1;
     return SQLITE_OK;
   case SQLITE_ATTACH:
-  case SQLITE_DETACH: return deny(g, "ATTACH and DETACH", NULL);
+  case SQLITE_DETACH: return never(g, "ATTACH and DETACH", NULL);
   case SQLITE_TRANSACTION:
-  case SQLITE_SAVEPOINT: return deny(g, "a transaction of its own", NULL);
+  case SQLITE_SAVEPOINT: return never(g, "a transaction of its own", NULL);
   default: return SQLITE_OK; /* modules "create" their tables; see below */
   }
-}
-
-/* Functions that open files of their own choice. */
-static int opens_files(const char *zName) {
-  static const char *const azName[] = {"vacuum_into", "load_extension"};
-  return in_list(zName, azName, ArraySize(azName));
 }
 
 static int may_write(Guard *g, int eAction, const char *zA, const char *zB) {
@@ -131,7 +139,7 @@ static void explain_denied(StewardCall *w, const Guard *pGuard) {
   sqlite3_free(w->zErr);
   w->zErr = NULL;
   w->rc = SQLITE_OK;
-  if (pGuard->bWrites) {
+  if (pGuard->bWrites || pGuard->bNever) {
     steward_fail(w, STEWARD_UNSUPPORTED,
                  "%s cannot be part of what runs in a pool: leave it out",
                  pGuard->zWhat);
@@ -346,10 +354,28 @@ static void check_columns(StewardCall *w, sqlite3_stmt *pStmt) {
   }
 }
 
-static void append_row(StewardCall *w, sqlite3_str *pOut, sqlite3_stmt *pStmt) {
+/* Has the result, with nMore bytes to come, become too large? */
+static int too_large(StewardCall *w, sqlite3_str *pOut, i64 nMore, i64 nMost) {
+  if (w->rc == SQLITE_OK && sqlite3_str_length(pOut) + nMore >= nMost) {
+    steward_fail(w, STEWARD_LIMIT_EXCEEDED,
+                 "the result is larger than %lld bytes, setting "
+                 "pool_max_bytes: ask for less, by LIMIT or fewer columns",
+                 nMost);
+  }
+  return w->rc != SQLITE_OK;
+}
+
+/* A value is looked at before it is written: its JSON is no shorter. */
+static void append_row(StewardCall *w, sqlite3_str *pOut, sqlite3_stmt *pStmt,
+                       i64 nMost) {
   int i, n = sqlite3_column_count(pStmt);
   for (i = 0; i < n; i++) {
     const char *z = sqlite3_column_name(pStmt, i);
+    int eType = sqlite3_column_type(pStmt, i);
+    if ((eType == SQLITE_TEXT || eType == SQLITE_BLOB) &&
+        too_large(w, pOut, sqlite3_column_bytes(pStmt, i), nMost)) {
+      return;
+    }
     sqlite3_str_appendchar(pOut, 1, i ? ',' : '{');
     steward_json_string(pOut, z, (int)strlen(z));
     sqlite3_str_appendchar(pOut, 1, ':');
@@ -365,13 +391,8 @@ static char *rows_json(StewardCall *w, sqlite3_stmt *pStmt, i64 nMost) {
   sqlite3_str_appendchar(pOut, 1, '[');
   while (next_row(w, pStmt)) {
     if (n++) sqlite3_str_appendchar(pOut, 1, ',');
-    append_row(w, pOut, pStmt);
-    if (w->rc == SQLITE_OK && sqlite3_str_length(pOut) >= nMost) {
-      steward_fail(w, STEWARD_LIMIT_EXCEEDED,
-                   "the result is larger than %lld bytes, setting "
-                   "pool_max_bytes: ask for less, by LIMIT or fewer columns",
-                   nMost);
-    }
+    append_row(w, pOut, pStmt, nMost);
+    too_large(w, pOut, 0, nMost);
   }
   sqlite3_str_appendchar(pOut, 1, ']');
   return steward_str_finish(w, pOut);

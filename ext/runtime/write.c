@@ -134,8 +134,12 @@ static void fail_busy(StewardCall *c) {
                  c->zFunc);
   } else {
     steward_fail(c, STEWARD_BUSY,
-                 "another connection held the lock for the whole busy "
-                 "timeout: try again, or raise PRAGMA busy_timeout");
+                 c->p && c->p->bPooled
+                     ? "another connection held the lock for the whole busy "
+                       "timeout of this pool: try again, or raise "
+                       "busy_timeout by pool_configure()"
+                     : "another connection held the lock for the whole busy "
+                       "timeout: try again, or raise PRAGMA busy_timeout");
   }
 }
 
