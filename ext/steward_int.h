@@ -667,6 +667,7 @@ char *ttl_due_sql(StewardCall *c, const char *zColumn, const char *zUnit,
                   const char *zNow);
 char *ttl_unreadable_sql(StewardCall *c, const char *zColumn,
                          const char *zUnit);
+char *ttl_readable_sql(StewardCall *c, const char *zColumn, const char *zUnit);
 void ttl_sweep_own(StewardCall *c, const char *zTable);
 int ttl_register(Steward *p);
 int ttl_tables_register(Steward *p);

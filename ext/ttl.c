@@ -125,6 +125,17 @@ char *ttl_unreadable_sql(StewardCall *c, const char *zColumn,
   return z;
 }
 
+/* The condition that a row holds a time, so that max_rows counts it; a range of
+** the partial index.  Caller frees. */
+char *ttl_readable_sql(StewardCall *c, const char *zColumn, const char *zUnit) {
+  char *zTime = ttl_time_sql(c, zColumn, zUnit), *z;
+  z = zTime ? steward_mprintf(c, "\"%w\" IS NOT NULL AND %s %s", zColumn, zTime,
+                              strcmp(zUnit, "iso") ? "< ''" : "> 0")
+            : NULL;
+  sqlite3_free(zTime);
+  return z;
+}
+
 /*************************************************************************
 ** Finding the unit
 */
@@ -327,6 +338,7 @@ static void make_view(StewardCall *c, const Policy *p, const AttachOptions *o,
                       const char *zNow) {
   sqlite3_str *pSql = sqlite3_str_new(c->db);
   const char *zTime = p->zTime;
+  char *zReadable = ttl_readable_sql(c, p->zColumn, azUnit[p->eUnit]);
   sqlite3_str_appendf(pSql,
                       "CREATE VIEW main.\"%w\" AS SELECT * FROM \"%w\" WHERE "
                       "/* steward_ttl */ %s IS NULL",
@@ -338,12 +350,12 @@ static void make_view(StewardCall *c, const Policy *p, const AttachOptions *o,
   if (o->nMaxRows >= 0) {
     sqlite3_str_appendf(pSql,
                         " AND %s >= coalesce((SELECT %s FROM \"%w\" WHERE"
-                        " \"%w\" IS NOT NULL%s ORDER BY %s DESC LIMIT 1"
-                        " OFFSET %lld), %s)",
-                        zTime, zTime, p->info.zName, p->zColumn, p->zAnd, zTime,
-                        o->nMaxRows - 1, zTime);
+                        " %s%s ORDER BY %s DESC LIMIT 1 OFFSET %lld), %s)",
+                        zTime, zTime, p->info.zName, zReadable ? zReadable : "",
+                        p->zAnd, zTime, o->nMaxRows - 1, zTime);
   }
   sqlite3_str_appendall(pSql, ")");
+  sqlite3_free(zReadable);
   steward_exec(c, "%z", steward_str_finish(c, pSql));
 }
 
@@ -557,10 +569,11 @@ static void check_name(StewardCall *c, const char *zTable) {
 ** publish).  The column holds Unix seconds, milliseconds or UTC text that
 ** begins with a date ('2026-01-31 12:00:00', '2026-01-31T12:00:00.000Z', mixed
 ** as you like), told by the data or option unit.  NULL never expires, nor does
-** what is no time: a column that holds such is refused, later ones are counted
-** by ttl_status.  Makes a partial index, the view <table>_live, and unless
-** on_write is 0 (or must be) a trigger by which each insert removes up to two
-** expired rows; all plain SQL.  Again: changes options.
+** what is no time, and neither counts for max_rows: a column that holds such is
+** refused, later ones are counted by ttl_status.  Makes a partial index, the
+** view <table>_live, and unless on_write is 0 (or must be) a trigger by which
+** each insert removes up to two expired rows; all plain SQL.  Again: changes
+** options.
 ** Set: core
 ** Errors: "INVALID_ARGUMENT: ttl_attach: cannot tell from column 'x' of 't'
 **   whether it holds Unix seconds, ..."; "INVALID_ARGUMENT: ttl_attach: column

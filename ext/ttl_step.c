@@ -140,9 +140,13 @@ static char *up_to_sql(StewardCall *c, const TtlStep *p, const char *zPlace) {
 ** Caller frees. */
 static char *excess_sql(StewardCall *c, const TtlStep *p) {
   i64 nKeep = sqlite3_column_int64(p->pPolicy, POLICY_MAX_ROWS);
-  char *zRows = nKeep < 0 ? NULL : rows_sql(c, p, "1", 0, " DESC");
+  int bIso = !strcmp(steward_column(c, p->pPolicy, POLICY_UNIT), "iso");
+  char *zRows = NULL;
   char *zLast = NULL, *z = NULL;
   sqlite3_stmt *pLast = NULL;
+  if (nKeep >= 0) { /* what is no time is none of them */
+    zRows = rows_sql(c, p, bIso ? "a0 > 0" : "a0 < ''", 0, " DESC");
+  }
   if (zRows) {
     pLast = steward_prepare(c, "%s LIMIT 1 OFFSET %lld", zRows, nKeep);
     if (steward_next(c, pLast)) {

@@ -169,7 +169,7 @@ static void prepare_batch(StewardCall *c, const StewardTableInfo *p,
                           Batch *pBatch /* OUT */) {
   const char *zColumn = steward_column(c, pPolicy, POLICY_COLUMN);
   const char *zUnit = steward_column(c, pPolicy, POLICY_UNIT);
-  char *zKey, *zTime, *zAnd, *zWhich = NULL;
+  char *zKey, *zTime, *zAnd, *zWhen, *zWhich = NULL;
   memset(pBatch, 0, sizeof(*pBatch));
   pBatch->pStep = pStep;
   steward_require_column(c, p, zColumn); /* it may have been renamed */
@@ -182,13 +182,15 @@ static void prepare_batch(StewardCall *c, const StewardTableInfo *p,
   zKey = steward_key_list(c, p, "");
   zTime = ttl_time_sql(c, zColumn, zUnit);
   zAnd = and_sql(c, pPolicy, pStep);
+  zWhen = bDue ? steward_mprintf(c, "\"%w\" IS NOT NULL", zColumn)
+               : ttl_readable_sql(c, zColumn, zUnit);
   if (c->rc == SQLITE_OK) {
     zWhich = steward_mprintf(
         c,
-        "(%s) IN (SELECT %s FROM main.\"%w\" WHERE \"%w\" IS NOT NULL"
-        " AND (%s%s?1)%s ORDER BY %s LIMIT ?2)",
-        zKey, zKey, p->zName, zColumn, bDue ? zTime : "1 OR ",
-        bDue ? " <= " : "", zAnd, zTime);
+        "(%s) IN (SELECT %s FROM main.\"%w\" WHERE %s AND (%s%s?1)%s ORDER BY"
+        " %s LIMIT ?2)",
+        zKey, zKey, p->zName, zWhen, bDue ? zTime : "1 OR ", bDue ? " <= " : "",
+        zAnd, zTime);
   }
   if (c->rc == SQLITE_OK) {
     pBatch->pFirst = ttl_prepare_first(c, p, pPolicy, zWhich);
@@ -212,6 +214,7 @@ static void prepare_batch(StewardCall *c, const StewardTableInfo *p,
   sqlite3_free(zKey);
   sqlite3_free(zTime);
   sqlite3_free(zAnd);
+  sqlite3_free(zWhen);
   sqlite3_free(zWhich);
 }
 
@@ -353,14 +356,17 @@ static i64 count_excess(StewardCall *c, const StewardTableInfo *p,
                         i64 nMost) {
   i64 nKeep = sqlite3_column_int64(pPolicy, POLICY_MAX_ROWS), n = 0;
   char *zAnd = and_sql(c, pPolicy, pStep);
-  if (zAnd) {
+  char *zReadable =
+      ttl_readable_sql(c, steward_column(c, pPolicy, POLICY_COLUMN),
+                       steward_column(c, pPolicy, POLICY_UNIT));
+  if (c->rc == SQLITE_OK) {
     n = steward_exec_int(c, 0,
                          "SELECT count(*) FROM (SELECT 1 FROM main.\"%w\""
-                         " WHERE \"%w\" IS NOT NULL%s LIMIT %lld)",
-                         p->zName, steward_column(c, pPolicy, POLICY_COLUMN),
-                         zAnd, nKeep + nMost);
+                         " WHERE %s%s LIMIT %lld)",
+                         p->zName, zReadable, zAnd, nKeep + nMost);
   }
   sqlite3_free(zAnd);
+  sqlite3_free(zReadable);
   return n - nKeep;
 }
 

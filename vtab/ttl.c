@@ -43,6 +43,7 @@ static sqlite3_stmt *prepare_due(StewardCall *look, sqlite3_stmt *pPolicy,
   char *zTime = ttl_time_sql(look, zColumn, zUnit);
   char *zDue = ttl_due_sql(look, zColumn, zUnit, "?1");
   char *zBad = ttl_unreadable_sql(look, zColumn, zUnit);
+  char *zReadable = ttl_readable_sql(look, zColumn, zUnit);
   char *zAnd = zWhere ? steward_mprintf(look, " AND (%s\n)", zWhere)
                       : steward_mprintf(look, "");
   sqlite3_stmt *pDue = NULL;
@@ -53,9 +54,9 @@ static sqlite3_stmt *prepare_due(StewardCall *look, sqlite3_stmt *pPolicy,
         " LIMIT %lld)), (SELECT t.\"%w\" FROM main.\"%w\" AS t WHERE %s%s"
         " ORDER BY %s LIMIT 1), (SELECT count(*) FROM (SELECT 1 FROM"
         " main.\"%w\" WHERE %s%s LIMIT %d)), (SELECT count(*) FROM (SELECT 1"
-        " FROM main.\"%w\" WHERE \"%w\" IS NOT NULL%s LIMIT %lld))",
+        " FROM main.\"%w\" WHERE %s%s LIMIT %lld))",
         zTable, zDue, zAnd, nCap + 1, zColumn, zTable, zDue, zAnd, zTime,
-        zTable, zBad, zAnd, PENDING_CAP, zTable, zColumn, zAnd,
+        zTable, zBad, zAnd, PENDING_CAP, zTable, zReadable, zAnd,
         sqlite3_column_type(pPolicy, P_MAX_ROWS) == SQLITE_NULL
             ? (i64)0
             : nKeep + 2 * nCap + 2);
@@ -66,6 +67,7 @@ static sqlite3_stmt *prepare_due(StewardCall *look, sqlite3_stmt *pPolicy,
   sqlite3_free(zTime);
   sqlite3_free(zDue);
   sqlite3_free(zBad);
+  sqlite3_free(zReadable);
   sqlite3_free(zAnd);
   return pDue;
 }
