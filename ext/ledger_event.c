@@ -80,11 +80,12 @@ static void metric_add(sqlite3_context *ctx, int argc, sqlite3_value **argv) {
   if (steward_next(&c, s)) {
     sqlite3_result_value(ctx, sqlite3_column_value(s, 0));
   } else if (c.rc == SQLITE_OK) {
+    char *zTotal = steward_text(&c, SQL_metric_total, "t", zName);
     steward_fail(&c, STEWARD_VALIDATION_FAILED,
-                 "metric '%s' holds %lld, and adding %lld leaves the range of "
+                 "metric '%s' holds %s, and adding %s leaves the range of "
                  "64 bits",
-                 zName, steward_int(&c, SQL_metric_total, 0, "t", zName),
-                 sqlite3_value_int64(argv[1]));
+                 zName, zTotal, (const char *)sqlite3_value_text(argv[1]));
+    sqlite3_free(zTotal);
   }
   while (steward_next(&c, s)) {
   }

@@ -152,14 +152,14 @@ SELECT e.id, e.event_type AS type, e.payload, e.created_at
   FROM main.assistly_events AS e;
 
 -- name: metric_add hot
--- Count it; no row when the sum of two integers is none.
+-- Count it; no row when the sum of two integers is none, or infinite.
 INSERT INTO main.steward_metrics(name, calls, total, highest, updated_at)
 VALUES (?1, 1, ?2, ?2, ?3)
     ON CONFLICT (name) DO UPDATE
    SET calls = calls + 1, total = total + ?2, highest = max(highest, ?2),
        updated_at = max(updated_at, ?3)
- WHERE typeof(total + ?2) = 'integer' OR typeof(total) = 'real'
-    OR typeof(?2) = 'real'
+ WHERE iif(typeof(total) = 'integer' AND typeof(?2) = 'integer',
+           typeof(total + ?2) = 'integer', abs(total + ?2) < 9e999)
 RETURNING total;
 
 -- name: metric_total
