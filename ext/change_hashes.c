@@ -15,19 +15,10 @@ void hashes_free(Hashes *p) {
 
 /* Put a copy of z at the end; hashes_sort() makes a set of them again. */
 void hashes_push(StewardCall *c, Hashes *p, const char *z) {
-  char *zCopy = steward_mprintf(c, "%s", z);
-  if (zCopy && p->n == p->nAlloc) {
-    int nAlloc = p->nAlloc ? p->nAlloc * 2 : 4;
-    char **az = sqlite3_realloc64(p->az, sizeof(char *) * (size_t)nAlloc);
-    if (az == NULL) {
-      steward_fail_nomem(c);
-      sqlite3_free(zCopy);
-      return;
-    }
-    p->az = az;
-    p->nAlloc = nAlloc;
+  if (steward_grow(c, &p->az, p->n, &p->nAlloc, sizeof(char *))) {
+    char *zCopy = steward_mprintf(c, "%s", z);
+    if (zCopy) p->az[p->n++] = zCopy;
   }
-  if (zCopy) p->az[p->n++] = zCopy;
 }
 
 static int compare_hashes(const void *a, const void *b) {

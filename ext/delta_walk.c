@@ -475,16 +475,7 @@ typedef struct Stack {
 
 static void stack_push(StewardCall *c, Stack *s, sqlite3_value *pKey,
                        int nDepth) {
-  if (s->n == s->nAlloc) {
-    int nAlloc = s->nAlloc ? s->nAlloc * 2 : 16;
-    void *pNew = sqlite3_realloc64(s->a, sizeof(s->a[0]) * (size_t)nAlloc);
-    if (pNew == NULL) {
-      steward_fail_nomem(c);
-      return;
-    }
-    s->a = pNew;
-    s->nAlloc = nAlloc;
-  }
+  if (!steward_grow(c, &s->a, s->n, &s->nAlloc, sizeof(s->a[0]))) return;
   s->a[s->n].pKey = sqlite3_value_dup(pKey);
   s->a[s->n].nDepth = nDepth;
   if (s->a[s->n].pKey == NULL) {

@@ -55,27 +55,6 @@ void fk_free(FkTree *k) {
 ** Tables and foreign keys
 */
 
-/* Room for one more of n elements; 0 when the call has failed.  pnAlloc NULL:
-** there are few of them. */
-static int grow(StewardCall *c, void *ppArray, int n, int *pnAlloc,
-                size_t nSize) {
-  void **pp = ppArray;
-  void *pNew;
-  int nAlloc = pnAlloc == NULL ? n + 1 : *pnAlloc ? *pnAlloc * 2 : 64;
-  if (c->rc) return 0;
-  if (pnAlloc == NULL || n == *pnAlloc) {
-    pNew = sqlite3_realloc64(*pp, nSize * (size_t)nAlloc);
-    if (pNew == NULL) {
-      steward_fail_nomem(c);
-      return 0;
-    }
-    *pp = pNew;
-    if (pnAlloc) *pnAlloc = nAlloc;
-  }
-  memset((char *)*pp + nSize * (size_t)n, 0, nSize);
-  return 1;
-}
-
 /* *pz, zGlue and the new text, which is freed, in place of *pz. */
 static void extend(StewardCall *c, char **pz, const char *zGlue, char *zNew) {
   char *zOld = *pz;
@@ -86,7 +65,7 @@ static void extend(StewardCall *c, char **pz, const char *zGlue, char *zNew) {
 }
 
 static void add_key(StewardCall *c, FkTable *t, char *zKey) {
-  if (zKey && grow(c, &t->azKey, t->nKey, NULL, sizeof(char *))) {
+  if (zKey && steward_grow(c, &t->azKey, t->nKey, NULL, sizeof(char *))) {
     t->azKey[t->nKey++] = zKey;
   } else {
     sqlite3_free(zKey);
@@ -127,7 +106,7 @@ int fk_table(StewardCall *c, FkTree *k, const char *zName) {
   for (i = 0; zName && i < k->nTable; i++) {
     if (sqlite3_stricmp(k->aTable[i].zName, zName) == 0) return i;
   }
-  if (!grow(c, &k->aTable, k->nTable, NULL, sizeof(FkTable))) return -1;
+  if (!steward_grow(c, &k->aTable, k->nTable, NULL, sizeof(FkTable))) return -1;
   steward_table_info(c, zName, &info);
   if (c->rc == SQLITE_OK) {
     i = k->nTable++;
@@ -148,7 +127,8 @@ static int action_of(const char *zAction) {
 static FkEdge *add_edge(StewardCall *c, FkTree *k, int iTable, int iChild,
                         int eAction) {
   FkTable *t = &k->aTable[iTable];
-  if (c->rc || !grow(c, &t->aEdge, t->nEdge, NULL, sizeof(FkEdge))) return NULL;
+  if (c->rc || !steward_grow(c, &t->aEdge, t->nEdge, NULL, sizeof(FkEdge)))
+    return NULL;
   t->aEdge[t->nEdge].iChild = iChild;
   t->aEdge[t->nEdge].eAction = eAction;
   return &t->aEdge[t->nEdge++];
@@ -339,7 +319,7 @@ int fk_meet(StewardCall *c, FkTree *k, int iTable, sqlite3_stmt *pRow,
   read_key(c, k, &row, pRow, iCol);
   iSlot = c->rc ? 0 : find_slot(k, &row);
   if (c->rc || k->aSlot[iSlot] ||
-      !grow(c, &k->aRow, k->nRow, &k->nRowAlloc, sizeof(FkRow))) {
+      !steward_grow(c, &k->aRow, k->nRow, &k->nRowAlloc, sizeof(FkRow))) {
     forget_key(k, &row);
     return c->rc ? -1 : k->aSlot[iSlot] - 1;
   }
@@ -350,7 +330,7 @@ int fk_meet(StewardCall *c, FkTree *k, int iTable, sqlite3_stmt *pRow,
 
 static void let_go(StewardCall *c, FkTree *k, int iRow) {
   if (c->rc || iRow < 0 || k->aRow[iRow].bGoes ||
-      !grow(c, &k->aOrder, k->nGo, &k->nGoAlloc, sizeof(int))) {
+      !steward_grow(c, &k->aOrder, k->nGo, &k->nGoAlloc, sizeof(int))) {
     return;
   }
   k->aRow[iRow].bGoes = 1;
@@ -462,7 +442,7 @@ static void add_ref(StewardCall *c, FkTree *k, int iChild, int iParent,
   FkRef *r;
   if (iChild < 0 || iChild == iParent) return;
   if (bCascade) let_go(c, k, iChild);
-  if (!grow(c, &k->aRef, k->nRef, &k->nRefAlloc, sizeof(FkRef))) return;
+  if (!steward_grow(c, &k->aRef, k->nRef, &k->nRefAlloc, sizeof(FkRef))) return;
   r = &k->aRef[k->nRef++];
   r->iChild = iChild;
   r->iParent = iParent;

@@ -94,7 +94,8 @@ static int refresh(StewardCall *c, const char *zQueue, i64 iNow,
 ** many jobs.  Begins to write when there are some. */
 i64 job_settle(StewardCall *c, i64 nMax) {
   i64 iNow = steward_now(c->p), n = 0;
-  char *zList = steward_text(c, SQL_job_unsettled, "ll", iNow, nMax);
+  char *zAll = steward_text(c, SQL_job_queues, "");
+  char *zList = steward_text(c, SQL_job_unsettled, "tll", zAll, iNow, nMax);
   sqlite3_stmt *s;
   int bMore;
   if (zList && strcmp(zList, "[]")) {
@@ -105,6 +106,7 @@ i64 job_settle(StewardCall *c, i64 nMax) {
     }
     steward_give(c, SQL_job_names, s);
   }
+  sqlite3_free(zAll);
   sqlite3_free(zList);
   return n;
 }
@@ -121,8 +123,7 @@ typedef struct Claim {
   i64 nMaxRows; /* options */
   i64 iLease;
   Ready *aReady; /* of every queue the first nMaxRows; owned */
-  i64 nReady;
-  i64 nAlloc;
+  int nReady, nAlloc;
   int iQueue;           /* the one that it looks at, from 1 */
   int bMore;            /* something was left for another round */
   i64 iNumber;          /* of the lease, 0: nothing is leased yet */
@@ -137,20 +138,6 @@ static const StewardOption aClaimOption[] = {
      JOB_DURATION_MAX, NULL,
      "how long they are the worker's, before others may have them; 30 s"},
 };
-
-static Ready *next_ready(StewardCall *c, Claim *p) {
-  if (p->nReady == p->nAlloc) {
-    i64 nAlloc = p->nAlloc ? p->nAlloc * 2 : 16;
-    Ready *aNew = sqlite3_realloc64(p->aReady, sizeof(Ready) * (size_t)nAlloc);
-    if (aNew == NULL) {
-      steward_fail_nomem(c);
-      return NULL;
-    }
-    p->aReady = aNew;
-    p->nAlloc = nAlloc;
-  }
-  return &p->aReady[p->nReady++];
-}
 
 /* The limit in the last column, which plain SQL may have set to anything; 0:
 ** the job need not be looked at. */
@@ -173,13 +160,14 @@ static i64 add_ready(StewardCall *c, Claim *p, sqlite3_stmt *s, i64 nMax,
       break;
     }
     if (job_expires_by(s, 3, p->iNow)) continue;
-    pReady = next_ready(c, p);
-    if (pReady == NULL) break;
+    if (!steward_grow(c, &p->aReady, p->nReady, &p->nAlloc, sizeof(Ready))) {
+      break;
+    }
+    pReady = &p->aReady[p->nReady++];
     pReady->iId = sqlite3_column_int64(s, 0);
     pReady->iPriority = sqlite3_column_int64(s, 1);
     pReady->iAt = sqlite3_column_int64(s, 2);
     pReady->nLimit = limit_of(s);
-    pReady->iQueue = 0;
     n++;
   }
   return nRead;
@@ -215,12 +203,13 @@ static int find_ranked(StewardCall *c, Claim *p, const char *zQueue) {
 
 /* The first of those whose time has come: all of them, or by rank. */
 static void find_due(StewardCall *c, Claim *p, const char *zQueue) {
-  i64 nMax = p->nMaxRows + DUE, nBefore = p->nReady, nRead;
+  i64 nMax = p->nMaxRows + DUE, nRead;
+  int nBefore = p->nReady;
   sqlite3_stmt *s = steward_query(c, SQL_job_due, "tll", zQueue, p->iNow, nMax);
   nRead = add_ready(c, p, s, nMax, NULL);
   steward_give(c, SQL_job_due, s);
   if (nRead == nMax) {
-    i64 nByTime = p->nReady - nBefore, nRanked;
+    int nByTime = p->nReady - nBefore, nRanked;
     int bAll = find_ranked(c, p, zQueue);
     nRanked = p->nReady - nBefore - nByTime;
     if (bAll || nRanked) {

@@ -32,18 +32,9 @@ int job_read_integer(const char **pz, i64 *pi /* OUT */) {
 }
 
 void job_ids_add(StewardCall *c, JobIds *p, i64 iId) {
-  if (c->rc) return;
-  if (p->n == p->nAlloc) {
-    i64 nAlloc = p->nAlloc ? p->nAlloc * 2 : 32;
-    i64 *aNew = sqlite3_realloc64(p->a, sizeof(i64) * (size_t)nAlloc);
-    if (aNew == NULL) {
-      steward_fail_nomem(c);
-      return;
-    }
-    p->a = aNew;
-    p->nAlloc = nAlloc;
+  if (steward_grow(c, &p->a, p->n, &p->nAlloc, sizeof(i64))) {
+    p->a[p->n++] = iId;
   }
-  p->a[p->n++] = iId;
 }
 
 /* They as a JSON array; caller frees. */

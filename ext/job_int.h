@@ -98,7 +98,7 @@ int job_cron_passed(const JobCron *p, const StewardZone *pZone, i64 iAnchor,
 /* job_ids.c: zero-initialized */
 typedef struct JobIds {
   i64 *a;
-  i64 n, nAlloc;
+  int n, nAlloc;
   char *aTaken; /* after job_ids_run(), with a sorted */
 } JobIds;
 

@@ -176,18 +176,8 @@ static Series *add_series(StewardCall *c, SeriesList *p, const PerfFamily *f,
                           double rValue) {
   Series *s;
   if (c->rc || f == NULL || isnan(rValue) || isinf(rValue)) return NULL;
-  if (p->n == p->nAlloc) {
-    int nAlloc = p->nAlloc * 2 + 64;
-    s = sqlite3_realloc64(p->a, sizeof(Series) * (size_t)nAlloc);
-    if (s == NULL) {
-      steward_fail_nomem(c);
-      return NULL;
-    }
-    p->a = s;
-    p->nAlloc = nAlloc;
-  }
+  if (!steward_grow(c, &p->a, p->n, &p->nAlloc, sizeof(Series))) return NULL;
   s = &p->a[p->n++];
-  memset(s, 0, sizeof(*s));
   s->family = *f;
   s->rValue = rValue;
   sqlite3_snprintf(sizeof(s->zName), s->zName, "%s", f->zName);

@@ -347,20 +347,11 @@ static void run_many(StewardCall *c, Many *pMany, int nThread) {
 static void add_item(StewardCall *c, Many *pMany, const char *zPath) {
   StewardCall look = *c;
   Item *pItem;
-  if (c->rc) return;
-  if (pMany->nItem == pMany->nAlloc) {
-    int nNew = pMany->nAlloc ? pMany->nAlloc * 2 : 64;
-    Item *aNew =
-        sqlite3_realloc64(pMany->aItem, sizeof(Item) * (sqlite3_uint64)nNew);
-    if (aNew == NULL) {
-      steward_fail_nomem(c);
-      return;
-    }
-    pMany->aItem = aNew;
-    pMany->nAlloc = nNew;
+  if (!steward_grow(c, &pMany->aItem, pMany->nItem, &pMany->nAlloc,
+                    sizeof(Item))) {
+    return;
   }
   pItem = &pMany->aItem[pMany->nItem++];
-  memset(pItem, 0, sizeof(*pItem));
   find_target(&look, zPath, &pItem->target);
   pItem->target.zGiven = steward_mprintf(c, "%s", zPath);
   pItem->zErr = look.zErr;

@@ -120,6 +120,8 @@ void steward_fail_rc(StewardCall *c, int rc, const char *zFmt, ...);
 void steward_fail_db(StewardCall *c, int rc);
 void steward_fail_nomem(StewardCall *c);
 char *steward_mprintf(StewardCall *c, const char *zFmt, ...);
+int steward_grow(StewardCall *c, void *ppArray, int n, int *pnAlloc,
+                 size_t nSize);
 const char *steward_nearest(const char *zWord, const char *const *azKnown,
                             int nKnown);
 

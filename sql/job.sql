@@ -181,31 +181,19 @@ WITH RECURSIVE q(queue) AS (
 SELECT json_group_array(queue) FROM q WHERE queue IS NOT NULL;
 
 -- name: job_unsettled hot
--- Of these queues up to ?2 in which a job has expired or lost its lease at the
--- time ?1.
-WITH RECURSIVE q(queue) AS (
-  SELECT min(f.platform) FROM main.assistly_queue_jobs AS f
-         INDEXED BY idx_queue_conflict
-   WHERE f.status IN ('scheduled', 'retrying', 'processing')
-  UNION ALL
-  SELECT (SELECT n.platform FROM main.assistly_queue_jobs AS n
-                 INDEXED BY idx_queue_conflict
-           WHERE n.status IN ('scheduled', 'retrying', 'processing')
-             AND n.platform > q.queue
-           ORDER BY n.platform LIMIT 1)
-    FROM q WHERE q.queue IS NOT NULL
-)
+-- Of the queues in the array ?1 up to ?3 in which a job has expired or lost its
+-- lease at the time ?2.
 SELECT json_group_array(u.queue) FROM (
-  SELECT q.queue FROM q
+  SELECT q.value AS queue FROM json_each(?1) AS q
    WHERE EXISTS (SELECT 1 FROM main.assistly_queue_jobs AS l
                         INDEXED BY steward_jobs_leased
-                  WHERE l.platform = q.queue AND l.phase = 4
-                    AND l.lease_until <= ?1)
+                  WHERE l.platform = q.value AND l.phase = 4
+                    AND l.lease_until <= ?2)
       OR EXISTS (SELECT 1 FROM main.assistly_queue_jobs AS e
                         INDEXED BY steward_jobs_expiring
-                  WHERE e.platform = q.queue AND e.phase < 4
-                    AND e.expires_at <= ?1)
-   LIMIT ?2) AS u;
+                  WHERE e.platform = q.value AND e.phase < 4
+                    AND e.expires_at <= ?2)
+   LIMIT ?3) AS u;
 
 -- name: job_expired hot
 -- Jobs of the queue that were not to run after the time ?2.

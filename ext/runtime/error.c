@@ -88,6 +88,28 @@ char *steward_mprintf(StewardCall *c, const char *zFmt, ...) {
   return z;
 }
 
+/* Room in an array, *ppArray, for one more than the n elements of nSize bytes
+** that it has, all 0; 0 when the call has failed or fails for want of memory.
+** pnAlloc: for how many it has room; NULL when there are few of them. */
+int steward_grow(StewardCall *c, void *ppArray, int n, int *pnAlloc,
+                 size_t nSize) {
+  int nAlloc = pnAlloc == NULL ? n + 1 : *pnAlloc ? *pnAlloc * 2 : 16;
+  void *p;
+  if (c->rc) return 0;
+  memcpy(&p, ppArray, sizeof(p));
+  if (pnAlloc == NULL || n == *pnAlloc) {
+    p = sqlite3_realloc64(p, nSize * (size_t)nAlloc);
+    if (p == NULL) {
+      steward_fail_nomem(c);
+      return 0;
+    }
+    memcpy(ppArray, &p, sizeof(p));
+    if (pnAlloc) *pnAlloc = nAlloc;
+  }
+  memset((char *)p + nSize * (size_t)n, 0, nSize);
+  return 1;
+}
+
 /* Record the text zMsg (freed here) and the result code rc. */
 static void fail_text(StewardCall *c, int rc, const char *zCode, char *zMsg) {
   if (zMsg == NULL) {
