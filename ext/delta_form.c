@@ -494,6 +494,8 @@ static void find_stream(StewardCall *c, DeltaForm *f) {
   f->iSchema = steward_int(c, SQL_stream_schema, 0, "");
   if (c->rc == SQLITE_OK && delta_is_table(c, "steward_streams")) {
     f->iStreamFrom = steward_int(c, SQL_stream_from, -1, "t", f->base.zTable);
+    f->bStreamGone = f->iStreamFrom >= 0 && !stream_intact(c, f);
+    if (f->bStreamGone) f->iStreamFrom = -1;
   }
 }
 

@@ -123,6 +123,25 @@ static void history_off(StewardCall *c, const char *zTable) {
   sqlite3_free(zPrefix);
 }
 
+/* Are the triggers there, as they would be made now?  Else nobody knows what
+** the rows were. */
+int delta_history_intact(StewardCall *c, const DeltaForm *f) {
+  StewardTableInfo info;
+  char *zPrefix = steward_mprintf(c, "steward_history_%s", f->base.zTable);
+  StewardCapture k = {.zTable = f->base.zTable,
+                      .zPrefix = zPrefix,
+                      .zKey = f->names.zKey,
+                      .zColumns = f->zColumns,
+                      .xEvent = note_sql,
+                      .pArg = &info};
+  int bIntact;
+  steward_table_info(c, f->base.zTable, &info);
+  bIntact = steward_capture_intact(c, &k);
+  steward_table_info_free(&info);
+  sqlite3_free(zPrefix);
+  return bIntact;
+}
+
 static void history_on(StewardCall *c, DeltaForm *f) {
   StewardTableInfo info;
   StewardCapture k = {.zTable = f->base.zTable,
@@ -153,7 +172,8 @@ static void history_on(StewardCall *c, DeltaForm *f) {
 ** 'on': from now on keep what the rows of a table of overlays were, so that
 ** as_of shows them exactly; by triggers in plain SQL, one row for each change,
 ** with retention (settings delta_history_age, delta_history_rows).  On again
-** after the table's columns have changed: the history begins anew.  'off'
+** after the table's columns have changed, a unique index has come, or it was
+** made anew (which drops triggers): the history begins anew.  'off'
 ** removes the triggers and what was kept.
 ** Set: streaming
 ** Errors: "INVALID_ARGUMENT: delta_history: state must be 'on' or 'off', got
@@ -189,6 +209,7 @@ static void delta_history(sqlite3_context *ctx, int argc,
                  "table '%s' has no history: SELECT delta_history('%s', 'on')",
                  zTable, zTable);
   }
+  if (f && bKnown) bKnown = delta_history_intact(&c, f);
   if (c.rc == SQLITE_OK && !(bOn && bKnown)) history_off(&c, zTable);
   if (f && !bKnown) history_on(&c, f);
   delta_form_close(&c, f);

@@ -98,10 +98,13 @@ typedef struct DeltaForm {
   char *zColumns;    /* every column, quoted, with commas */
   int nAll;          /* every column ... */
   char **azMember;   /* ... as `"name":` */
-  /* loose forms only; what these depend on changes the schema, too */
+  /* what these depend on changes the schema, too */
+  int bHistoryKnown, bHistory; /* has it been asked whether history is whole? */
+  /* loose forms only */
   int bStreamIndex; /* rows come by (scope, flag, time) */
   char *zScopeType; /* the scope's affinity and collation: see stream.sql */
-  i64 iStreamFrom;  /* where the table's stream begins, -1: not attached */
+  i64 iStreamFrom;  /* where the table's stream begins, -1: not attached ... */
+  int bStreamGone;  /* ... any more: what stream_attach() made is gone */
   i64 iSchema;      /* the schema's version */
   char *zKids;      /* INDEXED BY for DELTA_KIDS, or "" */
   char *zCollate;   /* COLLATE of the key, where the parent's is another */
@@ -129,6 +132,8 @@ char *delta_collate(StewardCall *c, const DeltaForm *f, const char *zTable,
                     const char *zColumn);
 char *delta_source_sql(StewardCall *c, DeltaForm *f, int bHistory);
 void delta_check_installed(StewardCall *c, const char *zTable);
+int stream_intact(StewardCall *c, DeltaForm *f);
+int delta_history_intact(StewardCall *c, const DeltaForm *f);
 int delta_is_table(StewardCall *c, const char *zTable);
 
 /*************************************************************************

@@ -191,7 +191,12 @@ void delta_view_open(StewardCall *c, DeltaForm *f, DeltaView *v) {
   }
   iFrom = steward_int(c, SQL_delta_history_from, INT64_MAX, "tt",
                       f->base.zTable, f->zColumns);
-  v->bHistory = c->rc == SQLITE_OK && v->iCut >= iFrom;
+  if (c->rc || v->iCut < iFrom) return;
+  if (!f->bHistoryKnown) {
+    f->bHistory = delta_history_intact(c, f);
+    f->bHistoryKnown = c->rc == SQLITE_OK;
+  }
+  v->bHistory = c->rc == SQLITE_OK && f->bHistory;
 }
 
 /* Did this happen to the row pKey after the cut?  What history has, did not. */

@@ -562,6 +562,7 @@ struct StewardCapture {
   void *pArg;
 };
 void steward_capture(StewardCall *c, const StewardCapture *k);
+int steward_capture_intact(StewardCall *c, const StewardCapture *k);
 void steward_capture_end(StewardCall *c, const char *zPrefix);
 
 /*************************************************************************

@@ -116,8 +116,22 @@ static char *publish_sql(StewardCall *c, const StewardCapture *k,
   return z;
 }
 
+/* Is what attach() made there, as it would be made now? */
+int stream_intact(StewardCall *c, DeltaForm *f) {
+  char *zPrefix = steward_mprintf(c, "steward_stream_%s", f->base.zTable);
+  StewardCapture capture = {.zTable = f->base.zTable,
+                            .zPrefix = zPrefix,
+                            .zKey = f->names.zKey,
+                            .xEvent = publish_sql,
+                            .pArg = f};
+  int bIntact = steward_capture_intact(c, &capture);
+  sqlite3_free(zPrefix);
+  return bIntact;
+}
+
 static void attach(StewardCall *c, DeltaForm *f) {
   char *zPrefix = steward_mprintf(c, "steward_stream_%s", f->base.zTable);
+  int bIntact = stream_intact(c, f);
   StewardCapture capture = {.zTable = f->base.zTable,
                             .zPrefix = zPrefix,
                             .zKey = f->names.zKey,
@@ -150,8 +164,9 @@ static void attach(StewardCall *c, DeltaForm *f) {
   if (c->rc == SQLITE_OK) {
     steward_capture_end(c, zPrefix);
     steward_capture(c, &capture);
-    steward_run(c, SQL_stream_store, "tttl", f->base.zTable, f->names.zKey,
-                f->names.zScope, steward_now(c->p));
+    if (!bIntact) steward_run(c, SQL_stream_gap, "t", f->base.zTable);
+    steward_run(c, SQL_stream_store, "tttll", f->base.zTable, f->names.zKey,
+                f->names.zScope, steward_now(c->p), (i64)bIntact);
   }
   sqlite3_free(zColumns);
   sqlite3_free(zPrefix);
@@ -177,7 +192,9 @@ void stream_check_name(StewardCall *c, const char *zTable) {
 ** REPLACE, by any client; a change of the key, the scope or the flag is a
 ** deletion and an insertion.  Any table with a key of one column; scope and
 ** flag are those of delta_resolve.  Again: makes the triggers anew, and the
-** stream goes on.
+** stream goes on; where they were gone (a table that is made anew loses them),
+** or a unique index, a scope or a flag has come since, it begins anew, and a
+** message with the header {"op":"gap"} says so.
 ** Set: streaming
 ** Errors: "INVALID_ARGUMENT: stream_attach: table 't' has no key of one column,
 **   ..."; NOT_FOUND, too, for a table that was attached by another name: "...:
@@ -216,7 +233,8 @@ static void stream_attach(sqlite3_context *ctx, int argc,
 
 /* stream_detach(table TEXT) -> INTEGER, always 1    directonly
 ** Remove the triggers that stream_attach made.  What they published stays in
-** the log; a stream that is attached again begins anew.
+** the log; a stream that is attached again begins anew, behind a message with
+** the header {"op":"gap"}.
 ** Set: streaming
 ** Errors: "NOT_FOUND: stream_detach: table 't' has no stream: SELECT table_name
 **   FROM stream_status lists those that have".
@@ -232,6 +250,7 @@ static void stream_detach(sqlite3_context *ctx, int argc,
   char *zPrefix;
   steward_open(&c, ctx, "stream_detach", "streaming", STEWARD_WRITE);
   zTable = steward_arg_text(&c, argv[0], "table", 1000);
+  steward_run(&c, SQL_stream_gap, "t", zTable);
   if (steward_run(&c, SQL_stream_forget, "t", zTable) == SQLITE_OK &&
       sqlite3_changes(c.db) == 0) {
     stream_check_name(&c, zTable);

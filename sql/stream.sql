@@ -1,13 +1,23 @@
 -- set: streaming
 -- name: stream_store
--- Note an attached table; one that was attached already keeps its beginning.
+-- Note an attached table; one that was attached already, and has been followed
+-- without a gap (?5), keeps its beginning.
 INSERT INTO main.steward_streams(table_name, key_column, scope_column,
                                  from_position, attached_at)
 VALUES (?1, ?2, ?3,
         coalesce((SELECT m.position FROM main.steward_messages AS m
                    ORDER BY m.position DESC LIMIT 1), 0), ?4)
     ON CONFLICT (table_name) DO UPDATE
-   SET key_column = excluded.key_column, scope_column = excluded.scope_column;
+   SET key_column = excluded.key_column, scope_column = excluded.scope_column,
+       from_position = iif(?5, from_position, excluded.from_position);
+
+-- name: stream_gap
+-- Changes of a table that was attached are not told, or may not have been: no
+-- reader is to go on as if there were none, so the log moves on.
+INSERT INTO main.steward_log(topic, payload, headers)
+SELECT 'stream:' || table_name || iif(scope_column IS NULL, '', ':?'), '',
+       '{"op":"gap","is_delta":0}'
+  FROM main.steward_streams WHERE table_name = ?1;
 
 -- name: stream_was_called
 -- What the table that is called ?1 now was attached as: its triggers tell.

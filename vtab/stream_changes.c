@@ -46,6 +46,14 @@ static sqlite3_stmt *open_changes(StewardCall *c, const Changes *k,
   sqlite3_stmt *pRow;
   if (c->rc == SQLITE_OK && iFrom < 0) {
     stream_check_name(c, zTable);
+    if (k->f->bStreamGone) {
+      steward_fail(c, STEWARD_CONFLICT,
+                   "triggers of stream_attach() on table '%s' are gone, or a "
+                   "unique index, scope or flag has come since, so changes may "
+                   "be missing: SELECT stream_attach('%s'), then take a new "
+                   "stream_snapshot",
+                   zTable, zTable);
+    }
     steward_fail(c, STEWARD_NOT_FOUND,
                  "table '%s' has no stream: SELECT stream_attach('%s')", zTable,
                  zTable);

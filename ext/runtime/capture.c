@@ -265,6 +265,29 @@ void steward_capture(StewardCall *c, const StewardCapture *k) {
   if (c->rc == SQLITE_OK) make_delete(c, k);
 }
 
+/* Are they there, on this table, as they would be made now?  Rebuilding a table
+** drops its triggers; a unique index or a column may have come since. */
+int steward_capture_intact(StewardCall *c, const StewardCapture *k) {
+  StewardCall inner = *c;
+  char *zConflict = c->rc ? NULL : conflict_sql(&inner, k);
+  char *zEvent = inner.rc ? NULL : k->xEvent(&inner, k, "delete", "OLD.", "");
+  int bIntact = 0;
+  if (inner.rc == SQLITE_OK) {
+    bIntact = (int)steward_int(&inner, SQL_capture_intact, 0, "tttt", k->zTable,
+                               k->zPrefix, zConflict, zEvent);
+  }
+  sqlite3_free(zConflict);
+  sqlite3_free(zEvent);
+  if (c->rc) return 0;
+  if (inner.rc == SQLITE_ERROR) { /* they could not be made */
+    sqlite3_free(inner.zErr);
+  } else {
+    c->rc = inner.rc;
+    c->zErr = inner.zErr;
+  }
+  return bIntact;
+}
+
 /* Remove them, whatever of them is there. */
 void steward_capture_end(StewardCall *c, const char *zPrefix) {
   int i;
