@@ -100,10 +100,12 @@ static char *row_json(StewardCall *c, const StewardTableInfo *p) {
   for (i = 0; i < p->nCol; i++) {
     const char *z = p->aCol[i].zName;
     sqlite3_str_appendf(pList,
-                        "%s%Q, CASE typeof(\"%w\") WHEN 'blob' THEN"
-                        " json_object('$blob', lower(hex(\"%w\"))) ELSE \"%w\""
+                        "%s%Q, CASE WHEN typeof(\"%w\") = 'blob' THEN"
+                        " json_object('$blob', lower(hex(\"%w\")))"
+                        " WHEN \"%w\" = 9e999 THEN json('9e999')"
+                        " WHEN \"%w\" = -9e999 THEN json('-9e999') ELSE \"%w\""
                         " END",
-                        i ? ", " : "", z, z, z, z);
+                        i ? ", " : "", z, z, z, z, z, z);
   }
   sqlite3_str_appendall(pList, ")");
   return steward_str_finish(c, pList);

@@ -10,10 +10,13 @@ SELECT CASE WHEN json_valid(?1) OR json_valid(?1)
             THEN json_type(?1) = 'object' END;
 
 -- name: options_each
--- The options, one a row; the fourth column is the value as JSON.
+-- The options, one a row; the fourth column is the value as JSON, which infinity
+-- is not by itself.
 SELECT key, value, type,
        CASE WHEN type IN ('object', 'array') THEN value
             WHEN type IN ('true', 'false') THEN type
+            WHEN value = 9e999 THEN '9e999'
+            WHEN value = -9e999 THEN '-9e999'
             ELSE json_quote(value) END
   FROM json_each(?1);
 

@@ -113,9 +113,12 @@ SELECT i.name FROM pragma_index_list(?1, 'main') AS i
  LIMIT 1;
 
 -- name: stream_cursor
--- The members of a snapshot's cursor, and each as JSON; none if it is none.
+-- The members of a snapshot's cursor, and each as JSON, which infinity is not by
+-- itself; none if it is none.
 -- set: none
 SELECT j.value, CASE WHEN j.type IN ('object', 'array') THEN j.value
+                     WHEN j.value = 9e999 THEN '9e999'
+                     WHEN j.value = -9e999 THEN '-9e999'
                      ELSE json_quote(j.value) END
   FROM json_each(iif(json_valid(?1) AND typeof(?1) = 'text', ?1, '[]')) AS j;
 
