@@ -300,6 +300,8 @@ static int take_run(StewardCall *c, Claim *p, const Ready *aReady, i64 n) {
                               pFirst->iPriority, pFirst->iAt, pLast->iAt),
                 &taken);
   }
+  steward_run(c, SQL_job_counted, "tlll", zQueue, (i64)taken.n, (i64)-taken.n,
+              (i64)0);
   assert(taken.n <= n); /* there are no others between the first and the last */
   for (i = 0; i < n && c->rc == SQLITE_OK; i++) {
     if (job_ids_take(&taken, aReady[i].iId)) add_taken(p, aReady[i].iId);

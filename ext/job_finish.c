@@ -250,6 +250,8 @@ static void report_all_done(StewardCall *c, Report *p, const JobIds *pJobs,
                               p->iNow, steward_column(c, s, 0),
                               sqlite3_column_int64(s, 1), p->pResult),
                 &done);
+    steward_run(c, SQL_job_counted, "tlll", steward_column(c, s, 0), (i64)0,
+                (i64)done.n, (i64)done.n);
     sqlite3_free(zIds);
   }
   steward_give(c, SQL_job_lease, s);

@@ -323,9 +323,10 @@ SELECT platform FROM main.assistly_queue_jobs WHERE id = ?1;
 -- Lease all of one priority ?6 that may run and whose time is from ?7 until ?8,
 -- without the latter: like job_take, for many. By one statement, because each
 -- opens all indexes and a journal of its own; and by rank instead of by their
--- ids, because statistics could make SQLite scan the table for those.
+-- ids, because statistics could make SQLite scan the table for those. They are
+-- to be counted by job_counted.
 UPDATE main.assistly_queue_jobs INDEXED BY steward_jobs_ready
-   SET status = 'processing', phase = 4, worker_id = ?3, claim = ?5,
+   SET status = 'processing', phase = 4, worker_id = ?3, claim = ?5, tally = ?5,
        leased_at = ?2, lease_until = ?2 + ?4, updated_at = ?2
  WHERE platform = ?1 AND phase = 0 AND priority = ?6
    AND coalesce(next_retry_at, scheduled_at) >= ?7
@@ -336,7 +337,7 @@ RETURNING id;
 -- name: job_take_at hot
 -- The same for those at the time ?7, until the id ?8 with it.
 UPDATE main.assistly_queue_jobs INDEXED BY steward_jobs_ready
-   SET status = 'processing', phase = 4, worker_id = ?3, claim = ?5,
+   SET status = 'processing', phase = 4, worker_id = ?3, claim = ?5, tally = ?5,
        leased_at = ?2, lease_until = ?2 + ?4, updated_at = ?2
  WHERE platform = ?1 AND phase = 0 AND priority = ?6
    AND coalesce(next_retry_at, scheduled_at) = ?7 AND id <= ?8
@@ -395,13 +396,21 @@ SELECT platform, lease_until FROM main.assistly_queue_jobs
 
 -- name: job_done_all hot
 -- The same for those of a JSON array that are in the queue ?4 and leased until
--- ?5, as jobs of one claim are that nobody has extended; their ids.
+-- ?5, as jobs of one claim are that nobody has extended; their ids. They are to
+-- be counted by job_counted.
 UPDATE main.assistly_queue_jobs INDEXED BY steward_jobs_leased
    SET status = 'posted', phase = NULL, posted_at = ?3, updated_at = ?3,
-       next_retry_at = NULL, result = ?6
+       next_retry_at = NULL, result = ?6, tally = -claim
  WHERE platform = ?4 AND lease_until = ?5 AND phase = 4 AND claim = ?2
    AND +id IN (SELECT value FROM json_each(?1))
 RETURNING id;
+
+-- name: job_counted hot
+-- ?2 jobs of the queue are no longer ready, ?3 no longer leased, and ?4 are done:
+-- what the trigger does for each job that it counts.
+UPDATE main.steward_job_counts
+   SET ready = ready - ?2, leased = leased - ?3, done = done + ?4
+ WHERE queue = ?1;
 
 -- name: job_leased hot
 -- What deciding about a failure needs.

@@ -41,6 +41,9 @@ ALTER TABLE assistly_queue_jobs ADD COLUMN claim INTEGER;
 ALTER TABLE assistly_queue_jobs ADD COLUMN worker_id TEXT;
 ALTER TABLE assistly_queue_jobs ADD COLUMN leased_at INTEGER;
 ALTER TABLE assistly_queue_jobs ADD COLUMN lease_until INTEGER;
+-- Gets another value by a statement that changes many jobs and counts them
+-- itself: the trigger that counts leaves them alone.
+ALTER TABLE assistly_queue_jobs ADD COLUMN tally INTEGER;
 
 -- Jobs that were there before: a job left in processing had no lease, so it
 -- may be claimed again.

@@ -95,7 +95,7 @@ END;
 CREATE TRIGGER IF NOT EXISTS steward_jobs_count_update
 AFTER UPDATE OF phase, status ON assistly_queue_jobs
 WHEN (OLD.phase IS NOT NEW.phase OR OLD.status <> NEW.status)
- AND OLD.platform = NEW.platform
+ AND OLD.platform = NEW.platform AND OLD.tally IS NEW.tally
 BEGIN
   UPDATE steward_job_counts
      SET ready = ready + (NEW.phase IS 0) - (OLD.phase IS 0),
