@@ -45,13 +45,21 @@ proc bgerror {message} {
   exit 2
 }
 
-# What is to be done: a list of {kind name path}; the C tests take longest
+# What is to be done: a list of {kind name path ?arguments?}; the C tests take
+# longest, and one of them is run in parts.
+set parts {fault 4}
 set queue {}
 foreach source [lsort [glob -nocomplain $root/tests/*.c]] {
   set name [file rootname [file tail $source]]
   if {$name in {fuzz pool_example} || [string match bench* $name]
       || [string match ext_* $name]} continue
-  if {[selected $name] && [file executable $cdir/$name]} {
+  if {![selected $name] || ![file executable $cdir/$name]} continue
+  if {[dict exists $parts $name]} {
+    set n [dict get $parts $name]
+    for {set i 1} {$i <= $n} {incr i} {
+      lappend queue [list c $name-$i $cdir/$name $i/$n]
+    }
+  } else {
     lappend queue [list c $name $cdir/$name]
   }
 }
@@ -60,7 +68,7 @@ foreach path [lsort [glob -nocomplain $root/tests/*.test]] {
   if {[selected $name]} { lappend queue [list test $name $path] }
 }
 
-proc start {kind name path} {
+proc start {kind name path args} {
   global env so limit preload running output
   set command [list env]
   if {$kind eq "test"} {
@@ -69,7 +77,7 @@ proc start {kind name path} {
     set run [list [info nameofexecutable] $path]
   } else {
     set asan detect_leaks=1
-    set run [list $path $so]
+    set run [list $path $so {*}$args]
   }
   if {![info exists env(ASAN_OPTIONS)]} {
     lappend command ASAN_OPTIONS=$asan

@@ -2,7 +2,10 @@
 ** fault.c - every allocation of every example fails once: the library must
 ** report it, leave nothing half done, lose no memory, and work afterwards.
 **
-**     fault steward.so [full | NAME]      NAME: of the only example to run
+**     fault steward.so [full | NAME | I/N]
+**
+** NAME is that of the only example to run; I/N: the I-th of N parts of all, so
+** that several run side by side.
 **
 ** The allocator is replaced by one that fails the n-th request; the scenario is
 ** run for n = 1, 2, ... until it runs through.  Without `full` each scenario
@@ -15,6 +18,14 @@
 
 #define POINTS 60
 #define STATES 32
+
+static int iPart = 0, nPart = 1;
+
+/* Does the next scenario belong to this part? */
+static int mine(void) {
+  static int nScenario;
+  return nScenario++ % nPart == iPart;
+}
 
 /*************************************************************************
 ** The allocator
@@ -274,6 +285,7 @@ static void take_image(Scenario *s, const char *zSetup) {
 static void sweep_one(const char *zName, const char *zSql,
                       const Scenario *pImage, int bFull) {
   Scenario s;
+  if (!mine()) return;
   memset(&s, 0, sizeof(s));
   s.zName = zName;
   s.zSql = zSql;
@@ -298,7 +310,9 @@ static const char *const azRefused[][2] = {
 
 static void sweep_refused(const char *zSetup, const char *zSql, int bFull) {
   Scenario s;
-  char *zScript = sqlite3_mprintf("%s; %s", EXAMPLE_SETUP, zSetup);
+  char *zScript;
+  if (!mine()) return;
+  zScript = sqlite3_mprintf("%s; %s", EXAMPLE_SETUP, zSetup);
   memset(&s, 0, sizeof(s));
   s.zName = zSql;
   s.zSql = zSql;
@@ -357,6 +371,10 @@ int main(int argc, char **argv) {
   const char *zOnly = NULL;
   int i;
   zLibrary = argc > 1 ? argv[1] : "build/steward.so";
+  if (argc > 2 && sscanf(argv[2], "%d/%d", &iPart, &nPart) == 2) {
+    iPart--;
+    argc = 2;
+  }
   install_allocator();
   memset(&image, 0, sizeof(image));
   take_image(&image, EXAMPLE_SETUP);
