@@ -231,28 +231,40 @@ char *steward_temp_directory(StewardCall *c) {
   return zFound;
 }
 
-/* A VACUUM writes the file twice: a copy among the temporary files, and the
-** journal or WAL beside it. */
+static int same_disk(const char *zA, const char *zB) {
+  struct stat a, b;
+  return stat(zA, &a) == 0 && stat(zB, &b) == 0 && a.st_dev == b.st_dev;
+}
+
+/* A VACUUM writes the file twice: a copy among the temporary files, of which the
+** cache keeps some, and the journal or WAL beside it. */
 static void check_space(StewardCall *c) {
+  enum { CACHE = 2000 * 1024 };
   i64 nNeed = (steward_pragma(c, "main", "page_count") -
                steward_pragma(c, "main", "freelist_count")) *
               steward_pragma(c, "main", "page_size");
+  i64 nCopy = nNeed > CACHE ? nNeed - CACHE : 0;
+  int bPieces = steward_pragma(c, "main", "auto_vacuum") != 0;
   const char *zFile = sqlite3_db_filename(c->db, "main");
   char *zTemp = steward_temp_directory(c);
   i64 nFile = 0, nTemp = 0;
   int bFile = zFile && zFile[0] && steward_disk(zFile, &nFile, NULL);
-  int bTemp = steward_disk(zTemp, &nTemp, NULL);
-  if (bFile && nFile < nNeed) {
+  int bTemp = zTemp && steward_disk(zTemp, &nTemp, NULL);
+  int bBoth = bFile && bTemp && same_disk(zFile, zTemp);
+  i64 nBeside = nNeed + (bBoth ? nCopy : 0);
+  if (bFile && nFile < nBeside) {
     steward_fail(c, STEWARD_LIMIT_EXCEEDED,
-                 "%lld bytes are needed beside the file, and %lld are free: "
-                 "make room, or use vacuum_incremental()",
-                 nNeed, nFile);
-  } else if (bTemp && nTemp < nNeed) {
+                 "%lld bytes are needed beside the file%s, and %lld are free: "
+                 "make room%s%s",
+                 nBeside, bBoth ? ", temporary files included" : "", nFile,
+                 bBoth ? ", set SQLITE_TMPDIR to another disk" : "",
+                 bPieces ? ", or use vacuum_incremental()" : "");
+  } else if (bTemp && nTemp < nCopy) {
     steward_fail(
         c, STEWARD_LIMIT_EXCEEDED,
         "%lld bytes are needed in %s, and %lld are free: make room, or "
         "set SQLITE_TMPDIR",
-        nNeed, zTemp, nTemp);
+        nCopy, zTemp, nTemp);
   }
   sqlite3_free(zTemp);
 }
@@ -337,7 +349,7 @@ static const StewardOption aFullOption[] = {
 ** vacuum_progress shows it to the other connections of the process.  Nobody
 ** else can write while it runs.
 ** Errors: "LIMIT_EXCEEDED: vacuum_full: 900 bytes are needed beside the file,
-**   and 500 are free: make room, or use vacuum_incremental()"; "BUSY:
+**   and 500 are free: make room"; "BUSY:
 **   vacuum_full: another connection uses the file, and vacuum_full needs it
 **   alone: try again when it is quiet"; UNSUPPORTED inside a transaction, in
 **   memory and on dqlite; READ_ONLY.
@@ -709,6 +721,16 @@ static void restore_limit(StewardCall *c, i64 nLimit) {
   steward_adopt(c, &own);
 }
 
+/* What reads and then writes is told BUSY at once when a writer is there: go on
+** trying for as long as the host would wait. */
+static void optimize(StewardCall *c) {
+  i64 iDeadline = steward_monotonic_us() +
+                  1000 * steward_exec_int(c, 0, "PRAGMA busy_timeout");
+  do {
+    steward_exec(c, "PRAGMA main.optimize");
+  } while (steward_busy_again(c, iDeadline));
+}
+
 /* vacuum_optimize() -> INTEGER, always 1    directonly
 ** PRAGMA optimize: statistics for the planner where they are missing or old, by
 ** reading at most some 400 rows of each index, so it takes milliseconds at any
@@ -728,7 +750,7 @@ static void vacuum_optimize(sqlite3_context *ctx, int argc,
   nLimit = steward_exec_int(&c, 0, "PRAGMA analysis_limit");
   bRead = bAlone && c.rc == SQLITE_OK;
   steward_exec(&c, "PRAGMA analysis_limit = 400");
-  steward_exec(&c, "PRAGMA main.optimize");
+  optimize(&c);
   if (bRead) restore_limit(&c, nLimit);
   if (bAlone) note_end(&c, "optimize", iStart, "1");
   if (steward_close(&c) == SQLITE_OK) sqlite3_result_int(ctx, 1);
