@@ -705,6 +705,7 @@ int pool_state(StewardCall *c, int i, PoolState *pOut) {
   if (pPool) {
     pOut->zPath = sqlite3_mprintf("%s", pPool->zPath);
     pOut->config = pPool->config;
+    pOut->bGiven = pPool->bGiven;
     pOut->nOpen = pPool->nOpen;
     pOut->nIdle = pPool->nIdle;
     pOut->nInUse = in_use(pPool);

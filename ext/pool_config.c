@@ -89,16 +89,16 @@ static void store_row(StewardCall *c, const char *zPath, const PoolConfig *f) {
               f->bWrites, f->bDurable);
 }
 
-/* What counts for a file now: as its rows say, or its pool, where there is
-** one. */
+/* What counts for a file now, as for who uses it through SQL: its row; its pool,
+** where the process has configured that; the row for all; its pool. */
 static void take_present(StewardCall *c, const char *zReal, const char *zGiven,
                          PoolConfig *pOut) {
   PoolState s;
   int i, bSame = 0;
-  pool_config_read(c, zReal ? zReal : zGiven, zGiven, pOut);
-  for (i = 0; zReal && !bSame && pool_state(c, i, &s); i++) {
+  int eRow = pool_config_read(c, zReal ? zReal : zGiven, zGiven, pOut);
+  for (i = 0; zReal && eRow < 2 && !bSame && pool_state(c, i, &s); i++) {
     bSame = strcmp(s.zPath, zReal) == 0;
-    if (bSame) *pOut = s.config;
+    if (bSame && (s.bGiven || eRow == 0)) *pOut = s.config;
     sqlite3_free(s.zPath);
   }
 }

@@ -57,6 +57,7 @@ typedef struct PoolWant {
 typedef struct PoolState {
   char *zPath; /* caller frees */
   PoolConfig config;
+  int bGiven; /* by the process, not by rows of a file */
   int nOpen, nIdle, nInUse, nPeak, nWaiting;
   i64 nAcquired, nOpened, nClosed, nTimeout, nBroken;
   i64 iWait50, iWait95, iWaitMax; /* us */

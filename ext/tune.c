@@ -122,6 +122,16 @@ static char *set_pragma(StewardCall *c, const char *zSetting,
                  zWanted);
   } while (steward_busy_again(&own, iDeadline));
   if (own.rc == SQLITE_NOMEM) steward_fail_nomem(c);
+  if ((own.rc & 0xff) == SQLITE_BUSY && strcmp(zWanted, "delete") == 0) {
+    /* to wait for a lock is of no use */
+    sqlite3_free(own.zErr);
+    own.zErr = steward_mprintf(
+        c,
+        "BUSY: %s: other connections have the file open, and a WAL ends "
+        "with the last of them: close them (SELECT keeper_stop() ends this "
+        "one's keeper), then call it again",
+        c->zFunc);
+  }
   return own.zErr;
 }
 
@@ -180,10 +190,11 @@ static void apply_setting(StewardCall *c, const TuneSetting *t,
   sqlite3_free(zErr);
 }
 
-/* The seed's pool: 25 connections, 5 of them idle, each for 300 s.  1: the rows
-** were not like that. */
+/* The seed's pool: 25 connections, 5 of them idle, each for 300 s. */
+enum { IDLE = 5, MOST = 25, TIMEOUT_S = 30, AGE_MS = 300000 };
+
+/* 1: the rows were not like that. */
 static int store_pool(StewardCall *c) {
-  enum { IDLE = 5, MOST = 25, TIMEOUT_S = 30, AGE_MS = 300000 };
   char *zPath = steward_db_path(c->p);
   int nBefore = sqlite3_total_changes(c->db);
   if (zPath == NULL) steward_fail_nomem(c);
@@ -194,12 +205,25 @@ static int store_pool(StewardCall *c) {
   return sqlite3_total_changes(c->db) != nBefore;
 }
 
-static void apply_pool(StewardCall *c, Result *r) {
+/* What `streaming` has stored goes again; other rows stay. */
+static int drop_pool(StewardCall *c) {
+  char *zPath = steward_db_path(c->p);
+  int nBefore = sqlite3_total_changes(c->db);
+  if (zPath == NULL) steward_fail_nomem(c);
+  steward_run(c, SQL_tune_pool_drop, "tllll", zPath, (i64)IDLE, (i64)MOST,
+              (i64)TIMEOUT_S, (i64)AGE_MS);
+  sqlite3_free(zPath);
+  return sqlite3_total_changes(c->db) != nBefore;
+}
+
+static void apply_pool(StewardCall *c, int bStreaming, Result *r) {
   StewardCall own;
   sqlite3_vtab holder = {0};
   int bChanged = 0, rc;
   steward_open_table(&own, c->p, c->zFunc, "maintenance", STEWARD_WRITE);
-  if (own.rc == SQLITE_OK) bChanged = store_pool(&own);
+  if (own.rc == SQLITE_OK) {
+    bChanged = bStreaming ? store_pool(&own) : drop_pool(&own);
+  }
   rc = steward_close_table(&own, &holder);
   if (rc == SQLITE_NOMEM) {
     steward_fail_nomem(c);
@@ -214,12 +238,21 @@ static void apply_pool(StewardCall *c, Result *r) {
     comma(r->pChanged);
     sqlite3_str_appendall(
         r->pChanged,
-        "{\"setting\":\"pool\",\"was\":\"\",\"is\":\"5..25 for 5m\"}");
-  } else {
+        bStreaming
+            ? "{\"setting\":\"pool\",\"was\":\"\",\"is\":\"5..25 for 5m\"}"
+            : "{\"setting\":\"pool\",\"was\":\"5..25 for 5m\",\"is\":\"\"}");
+  } else if (bStreaming) {
     comma(r->pUnchanged);
     sqlite3_str_appendall(r->pUnchanged, "\"pool\"");
   }
   sqlite3_free(holder.zErrMsg);
+}
+
+/* Is there anything about the pool to be done? */
+static int pool_wanted(StewardCall *c, int eProfile) {
+  if (eProfile == TUNE_STREAMING) return 1;
+  return eProfile == TUNE_ROLLBACK && steward_installed(c, "maintenance") &&
+         sqlite3_db_readonly(c->db, "main") != 1;
 }
 
 /* What a list came to, owned. */
@@ -239,7 +272,9 @@ char *tune_profile(StewardCall *c, int eProfile, char **pzRefused) {
     const char *zWanted = tune_settings[i].azWanted[eProfile];
     if (zWanted) apply_setting(c, &tune_settings[i], zWanted, &r);
   }
-  if (c->rc == SQLITE_OK && eProfile == TUNE_STREAMING) apply_pool(c, &r);
+  if (c->rc == SQLITE_OK && pool_wanted(c, eProfile)) {
+    apply_pool(c, eProfile == TUNE_STREAMING, &r);
+  }
   zChanged = list_of(c, r.pChanged);
   zUnchanged = list_of(c, r.pUnchanged);
   zRefused = list_of(c, r.pRefused);
@@ -297,7 +332,7 @@ int tune_after(sqlite3_context *ctx, const char *zFunc, int eProfile) {
 ** cache, and for the pool 5 to 25 connections that live 5 minutes, 5 of them
 ** idle), `durable` (WAL and synchronous full: a commit that returned survives a
 ** power cut), `rollback` (journal_mode delete and the values that the
-** maintenance seed calls the defaults).  Only the journal mode and the pool
+** maintenance seed calls the defaults; the pool of `streaming` goes).  Only the journal mode and the pool
 ** last beyond this connection.
 ** Members: profile, changed (setting, was, is), unchanged, refused (setting,
 ** is, wanted, why): SQLite changes journal_mode, synchronous and temp_store
