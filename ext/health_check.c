@@ -86,7 +86,11 @@ static void left_out(StewardCall *c, const StewardSlice *s, const char *zType,
 
 /* Why a pass says nothing about now; NULL: it does. */
 static const char *pass_stale(StewardCall *c, const StewardSlice *s) {
+  enum { AHEAD = 60000 };
   i64 iSince = steward_now(c->p) - steward_setting_int(c, "health_pass_age");
+  if (s->iPassed > steward_now(c->p) + AHEAD) {
+    return "the clock was set back since the file was read to its end";
+  }
   if (s->iPassed == 0) return "the file has not been read to its end yet";
   if (s->iPassed < iSince) return "the file was read to its end too long ago";
   return NULL;

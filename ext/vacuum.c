@@ -236,8 +236,8 @@ static int same_disk(const char *zA, const char *zB) {
   return stat(zA, &a) == 0 && stat(zB, &b) == 0 && a.st_dev == b.st_dev;
 }
 
-/* A VACUUM writes the file twice: a copy among the temporary files, of which the
-** cache keeps some, and the journal or WAL beside it. */
+/* A VACUUM writes the file twice: a copy among the temporary files, of which
+** the cache keeps some, and the journal or WAL beside it. */
 static void check_space(StewardCall *c) {
   enum { CACHE = 2000 * 1024 };
   i64 nNeed = (steward_pragma(c, "main", "page_count") -

@@ -185,15 +185,17 @@ SELECT coalesce(max(100.0 * s.unused_bytes / (s.pages * p.page_size)), 0.0),
 
 -- name: health_holders
 -- Who holds locks (?1), since when it was seen (?2: the last such list, ?3:
--- now): the list, and the age of the oldest.
+-- now): the list, and the age of the oldest; from now on when the clock was set
+-- back.
 SELECT json_group_array(json_object('pid', pid, 'process', process,
                                     'holds', holds, 'since', since)),
        coalesce(max(?3 - since), 0)
   FROM (SELECT h.value ->> '$.pid' AS pid, h.value ->> '$.process' AS process,
                h.value ->> '$.holds' AS holds,
-               coalesce((SELECT min(o.value ->> '$.since')
-                           FROM json_each(?2) AS o
-                          WHERE o.value ->> '$.pid' = h.value ->> '$.pid'), ?3)
+               min(?3, coalesce((SELECT min(o.value ->> '$.since')
+                                   FROM json_each(?2) AS o
+                                  WHERE o.value ->> '$.pid'
+                                      = h.value ->> '$.pid'), ?3))
                  AS since
           FROM json_each(?1) AS h GROUP BY 1, 3);
 
