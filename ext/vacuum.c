@@ -17,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "vacuum_int.h"
@@ -478,13 +479,20 @@ static void part_place(char *zPlace, size_t n) {
   fclose(pFile);
 }
 
-/* Is it an unfinished copy, <pid><place><number>, of a process that is gone? */
-static int is_orphan(const char *z, const char *zPlace) {
+/* Is z an unfinished copy, <pid><place><number>, of a process that is gone?
+** One of another place (the machine has started anew since, or it is another
+** one, with the same disk) is when nobody has written to it for two days. */
+static int is_orphan(const char *z, const char *zPlace, i64 iWritten) {
+  enum { LONG_AGO = 2 * 86400 };
   char *zEnd;
   long iPid = strtol(z, &zEnd, 10);
-  size_t n = strlen(zPlace);
-  if (iPid <= 0 || n == 0 || strncmp(zEnd, zPlace, n) || zEnd[n] == 0) return 0;
-  if (zEnd[n + strspn(zEnd + n, "0123456789")]) return 0;
+  size_t n = strlen(zPlace), nAny = strspn(zEnd, "-.0123456789abcdef");
+  if (iPid <= 0 || n == 0 || zEnd[0] != '-') return 0;
+  if (strncmp(zEnd, zPlace, n)) {
+    return zEnd[nAny] == 0 && strchr(zEnd, '.') != NULL &&
+           (i64)time(NULL) - iWritten > LONG_AGO;
+  }
+  if (zEnd[n] == 0 || zEnd[n + strspn(zEnd + n, "0123456789")]) return 0;
   return kill((pid_t)iPid, 0) && errno == ESRCH;
 }
 
@@ -499,13 +507,26 @@ static void remove_parts(StewardCall *c, const char *zPath,
   while (pDir && (pEntry = readdir(pDir)) != NULL) {
     const char *z = pEntry->d_name;
     char *zPart;
+    struct stat st;
     if (strncmp(z, zName, nName) || strncmp(z + nName, PART, nPart)) continue;
-    if (!is_orphan(z + nName + nPart, zPlace)) continue;
     zPart = steward_mprintf(c, "%s/%s", zDirectory, z);
-    if (zPart) remove_part(c, zPart);
+    if (zPart && stat(zPart, &st) == 0 &&
+        is_orphan(z + nName + nPart, zPlace, (i64)st.st_mtime)) {
+      remove_part(c, zPart);
+    }
     sqlite3_free(zPart);
   }
   if (pDir) closedir(pDir);
+}
+
+/* Who may read the database may read the copy, and nobody else.  Where a file
+** system has no permissions there is nothing to keep. */
+static void keep_permissions(StewardCall *c, const char *zPart) {
+  const char *zFile = sqlite3_db_filename(c->db, "main");
+  struct stat st;
+  if (c->rc == SQLITE_OK && zFile && stat(zFile, &st) == 0) {
+    (void)chmod(zPart, (st.st_mode & 0777) | 0600);
+  }
 }
 
 /* Make an empty file that is this call's alone; *pbMade: 0 when there can be
@@ -520,7 +541,7 @@ static char *make_part(StewardCall *c, const char *zPath, const char *zPlace,
     zPart = steward_mprintf(c, "%s" PART "%d%s%lld", zPath, (int)getpid(),
                             zPlace[0] ? zPlace : "-", iNumber + i);
     if (zPart == NULL) break;
-    fd = open(zPart, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+    fd = open(zPart, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (fd < 0 && errno != EEXIST) break;
   }
   *pbMade = fd >= 0;
@@ -541,6 +562,7 @@ static void copy_into(StewardCall *c, sqlite3 *pPrivate, const char *zPath) {
                 sqlite3_mprintf("VACUUM INTO %Q", zPart));
     verify_copy(c, pPrivate, zPart);
     explain_private(c, "", "VACUUM INTO");
+    keep_permissions(c, zPart);
     sync_path(c, zPart);
     if (c->rc == SQLITE_OK && link(zPart, zPath)) {
       steward_fail(c, STEWARD_CONFLICT,
@@ -575,10 +597,11 @@ static void check_named(StewardCall *c) {
 /* vacuum_into(path TEXT) -> INTEGER, bytes    directonly
 ** A backup: a compact copy of the database as it was committed last, written
 ** under another name (path.part-<process>-..), verified, synced, and only then
-** called `path`.  Nothing is ever overwritten, and in WAL mode writers go on
-** meanwhile.  What a killed process has left unfinished is removed by the next
-** copy to the same path, if the machine has not started anew since.  Setting
-** `directories`, once it is set, says where.
+** called `path`, with the permissions of the database.  Nothing is ever
+** overwritten, and in WAL mode writers go on meanwhile.  What a killed process
+** has left unfinished is removed by the next copy to the same path; after two
+** days, if the machine has started anew since.  Setting `directories`, once it
+** is set, says where.
 ** Logged as `full`, with the command in steward_vacuum_commands; at its end
 ** when somebody is writing at its beginning, and not at all when still at the
 ** end.
