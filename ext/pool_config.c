@@ -89,8 +89,8 @@ static void store_row(StewardCall *c, const char *zPath, const PoolConfig *f) {
               f->bWrites, f->bDurable);
 }
 
-/* What counts for a file now, as for who uses it through SQL: its row; its pool,
-** where the process has configured that; the row for all; its pool. */
+/* What counts for a file now, as for who uses it through SQL: its row; its
+** pool, where the process has configured that; the row for all; its pool. */
 static void take_present(StewardCall *c, const char *zReal, const char *zGiven,
                          PoolConfig *pOut) {
   PoolState s;

@@ -332,8 +332,8 @@ int tune_after(sqlite3_context *ctx, const char *zFunc, int eProfile) {
 ** cache, and for the pool 5 to 25 connections that live 5 minutes, 5 of them
 ** idle), `durable` (WAL and synchronous full: a commit that returned survives a
 ** power cut), `rollback` (journal_mode delete and the values that the
-** maintenance seed calls the defaults; the pool of `streaming` goes).  Only the journal mode and the pool
-** last beyond this connection.
+** maintenance seed calls the defaults; the pool of `streaming` goes).  Only the
+** journal mode and the pool last beyond this connection.
 ** Members: profile, changed (setting, was, is), unchanged, refused (setting,
 ** is, wanted, why): SQLite changes journal_mode, synchronous and temp_store
 ** outside of a transaction only, temp_store would drop temporary tables, and
