@@ -315,25 +315,48 @@ static void check_shape(StewardCall *c, Making *m) {
   sqlite3_free(zLacks);
 }
 
+/* The collation of a column. */
+const char *delta_collation(StewardCall *c, const char *zTable,
+                            const char *zColumn) {
+  const char *z = NULL;
+  sqlite3_table_column_metadata(c->db, "main", zTable, zColumn, NULL, &z, NULL,
+                                NULL, NULL);
+  return z ? z : "BINARY";
+}
+
+/* In a table of any kind rows are known by another column that is unique and
+** not NULL, or by their rowid; if that cannot be, by none. */
+static void other_key(StewardCall *c, Making *m) {
+  DeltaForm *f = m->f;
+  char *zKey = steward_text(c, SQL_delta_unique_column, "t", f->base.zTable);
+  f->bNoKey = zKey == NULL && m->info.bWithoutRowid;
+  if (f->bNoKey || c->rc) return;
+  sqlite3_free(f->names.zKey);
+  f->names.zKey = zKey ? zKey : steward_mprintf(c, "rowid");
+}
+
 /* The walk seeks rows by the key: it must be unique by itself. */
 static void check_key(StewardCall *c, Making *m) {
   DeltaForm *f = m->f;
-  const char *zCollation = NULL;
+  const char *zCollation;
   int i, k, nPk = 0;
-  if (c->rc || (m->bLoose && !strcmp(f->names.zKey, "rowid"))) return;
+  if (c->rc) return;
+  if (m->bLoose && !strcmp(f->names.zKey, "rowid")) {
+    other_key(c, m);
+    return;
+  }
   i = steward_require_column(c, &m->info, f->names.zKey);
   if (c->rc) return;
   for (k = 0; k < m->info.nCol; k++) nPk += m->info.aCol[k].iPk > 0;
   if (nPk == 1 && m->info.aCol[i].iPk) return;
-  sqlite3_table_column_metadata(c->db, "main", f->base.zTable, f->names.zKey,
-                                NULL, &zCollation, NULL, NULL, NULL);
+  zCollation = delta_collation(c, f->base.zTable, f->names.zKey);
   if (steward_int(c, SQL_delta_unique_index, 0, "ttt", f->base.zTable,
-                  f->names.zKey, zCollation) == 0) {
-    if (m->bLoose && !m->info.bWithoutRowid) {
-      sqlite3_free(f->names.zKey);
-      f->names.zKey = steward_mprintf(c, "rowid");
-      return;
-    }
+                  f->names.zKey, zCollation)) {
+    return;
+  }
+  if (m->bLoose) {
+    other_key(c, m);
+  } else {
     steward_fail(c, STEWARD_INVALID_ARGUMENT,
                  "the key '%s' of table '%s' is not unique: create a unique "
                  "index on it",
@@ -458,47 +481,6 @@ static void make_members(StewardCall *c, Making *m) {
   }
 }
 
-/* Can the rows be read in the order of (scope, flag, time)? */
-static void find_stream_index(StewardCall *c, DeltaForm *f) {
-  const DeltaNames *n = &f->names;
-  char *zIndex;
-  if (c->rc || !n->zScope || !n->zFlag || !n->zTime || !f->zRowid ||
-      !f->bFlagNotNull || !f->bTimeNotNull) {
-    return;
-  }
-  zIndex = steward_text(c, SQL_stream_index, "tttt", f->base.zTable, n->zScope,
-                        n->zFlag, n->zTime);
-  f->bStreamIndex = zIndex != NULL;
-  sqlite3_free(zIndex);
-}
-
-static const char *collation_of(StewardCall *c, const char *zTable,
-                                const char *zColumn) {
-  const char *z = NULL;
-  sqlite3_table_column_metadata(c->db, "main", zTable, zColumn, NULL, &z, NULL,
-                                NULL, NULL);
-  return z ? z : "BINARY";
-}
-
-/* What the tables of streams need; asked for once, as it costs more than a
-** page.
-*/
-static void find_stream(StewardCall *c, DeltaForm *f) {
-  f->iStreamFrom = -1;
-  find_stream_index(c, f);
-  if (f->names.zScope) {
-    f->zScopeType = steward_text(
-        c, SQL_stream_scope_type, "ttt", f->base.zTable, f->names.zScope,
-        collation_of(c, f->base.zTable, f->names.zScope));
-  }
-  f->iSchema = steward_int(c, SQL_stream_schema, 0, "");
-  if (c->rc == SQLITE_OK && delta_is_table(c, "steward_streams")) {
-    f->iStreamFrom = steward_int(c, SQL_stream_from, -1, "t", f->base.zTable);
-    f->bStreamGone = f->iStreamFrom >= 0 && !stream_intact(c, f);
-    if (f->bStreamGone) f->iStreamFrom = -1;
-  }
-}
-
 /* What a comparison of column zColumn with a key of the form needs behind it to
 ** be by the key's collation, as that of a foreign key is: COLLATE, or "".
 ** Caller frees. */
@@ -506,8 +488,8 @@ char *delta_collate(StewardCall *c, const DeltaForm *f, const char *zTable,
                     const char *zColumn) {
   const char *zKey, *zOwn;
   if (c->rc) return NULL;
-  zKey = collation_of(c, f->base.zTable, f->names.zKey);
-  zOwn = collation_of(c, zTable, zColumn);
+  zKey = delta_collation(c, f->base.zTable, f->names.zKey);
+  zOwn = delta_collation(c, zTable, zColumn);
   return sqlite3_stricmp(zKey, zOwn)
              ? steward_mprintf(c, " COLLATE \"%w\"", zKey)
              : steward_mprintf(c, "");
@@ -526,7 +508,7 @@ static void find_kids_index(StewardCall *c, DeltaForm *f) {
   f->zCollate = delta_collate(c, f, f->base.zTable, f->names.zParent);
   zIndex = steward_text(c, SQL_delta_parent_index, "ttt", f->base.zTable,
                         f->names.zParent,
-                        collation_of(c, f->base.zTable, f->names.zKey));
+                        delta_collation(c, f->base.zTable, f->names.zKey));
   f->zKids = zIndex ? steward_mprintf(c, " INDEXED BY \"%w\"", zIndex)
                     : steward_mprintf(c, "");
   sqlite3_free(zIndex);
@@ -606,7 +588,7 @@ static void make_form(StewardCall *c, Making *m, const char *zTable,
   make_lists(c, m);
   make_members(c, m);
   find_kids_index(c, f);
-  if (m->bLoose) find_stream(c, f);
+  if (m->bLoose) stream_find(c, f);
   f->zSource = steward_mprintf(c, steward_column_index(&m->info, "source") < 0
                                       ? "\"source\":"
                                       : "\"delta_source\":");
@@ -772,10 +754,22 @@ DeltaForm *delta_form_open(StewardCall *c, const char *zTable) {
   return form_open(c, zTable, 0);
 }
 
-/* The same for a table of any kind: its key is the parent's target or the
-** primary key, and what it has not of the rest is NULL. */
-DeltaForm *delta_form_loose(StewardCall *c, const char *zTable) {
+/* The same for a table of any kind: what it has not is NULL. */
+DeltaForm *delta_form_any(StewardCall *c, const char *zTable) {
   return form_open(c, zTable, 1);
+}
+
+/* The same for one with a key: the parent's target, the primary key, another
+** column that is unique, or "rowid". */
+DeltaForm *delta_form_loose(StewardCall *c, const char *zTable) {
+  DeltaForm *f = form_open(c, zTable, 1);
+  if (f == NULL || !f->bNoKey) return f;
+  steward_fail(c, STEWARD_INVALID_ARGUMENT,
+               "table '%s' has no key of one column: add one that is UNIQUE "
+               "and NOT NULL",
+               f->base.zTable);
+  delta_form_close(c, f);
+  return NULL;
 }
 
 /* Keep the form for the next call, with nothing of this one. */

@@ -101,6 +101,7 @@ typedef struct DeltaForm {
   /* what these depend on changes the schema, too */
   int bHistoryKnown, bHistory; /* has it been asked whether history is whole? */
   /* loose forms only */
+  int bNoKey;       /* rows have no key of one column */
   int bStreamIndex; /* rows come by (scope, flag, time) */
   char *zScopeType; /* the scope's affinity and collation: see stream.sql */
   i64 iStreamFrom;  /* where the table's stream begins, -1: not attached ... */
@@ -124,15 +125,18 @@ DeltaForm *delta_form_new(StewardCall *c, const char *zTable,
                           const DeltaNames *pNames);
 DeltaForm *delta_form_open(StewardCall *c, const char *zTable);
 DeltaForm *delta_form_loose(StewardCall *c, const char *zTable);
+DeltaForm *delta_form_any(StewardCall *c, const char *zTable);
 void delta_form_close(StewardCall *c, DeltaForm *f);
 sqlite3_stmt *delta_statement(StewardCall *c, DeltaForm *f, int bHistory,
                               int eStmt);
 sqlite3_stmt *delta_kept(StewardCall *c, DeltaForm *f, char *zSql /* freed */);
+const char *delta_collation(StewardCall *c, const char *zTable,
+                            const char *zColumn);
 char *delta_collate(StewardCall *c, const DeltaForm *f, const char *zTable,
                     const char *zColumn);
 char *delta_source_sql(StewardCall *c, DeltaForm *f, int bHistory);
 void delta_check_installed(StewardCall *c, const char *zTable);
-int stream_intact(StewardCall *c, DeltaForm *f);
+void stream_find(StewardCall *c, DeltaForm *f);
 int delta_history_intact(StewardCall *c, const DeltaForm *f);
 int delta_is_table(StewardCall *c, const char *zTable);
 

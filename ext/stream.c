@@ -117,7 +117,7 @@ static char *publish_sql(StewardCall *c, const StewardCapture *k,
 }
 
 /* Is what attach() made there, as it would be made now? */
-int stream_intact(StewardCall *c, DeltaForm *f) {
+static int stream_intact(StewardCall *c, DeltaForm *f) {
   char *zPrefix = steward_mprintf(c, "steward_stream_%s", f->base.zTable);
   StewardCapture capture = {.zTable = f->base.zTable,
                             .zPrefix = zPrefix,
@@ -127,6 +127,39 @@ int stream_intact(StewardCall *c, DeltaForm *f) {
   int bIntact = steward_capture_intact(c, &capture);
   sqlite3_free(zPrefix);
   return bIntact;
+}
+
+/* Can the rows be read in the order of (scope, flag, time)? */
+static void find_stream_index(StewardCall *c, DeltaForm *f) {
+  const DeltaNames *n = &f->names;
+  char *zIndex;
+  if (c->rc || !n->zScope || !n->zFlag || !n->zTime || !f->zRowid ||
+      !f->bFlagNotNull || !f->bTimeNotNull) {
+    return;
+  }
+  zIndex = steward_text(c, SQL_stream_index, "tttt", f->base.zTable, n->zScope,
+                        n->zFlag, n->zTime);
+  f->bStreamIndex = zIndex != NULL;
+  sqlite3_free(zIndex);
+}
+
+/* What the tables of streams need; asked for once, as it costs more than a
+** page.
+*/
+void stream_find(StewardCall *c, DeltaForm *f) {
+  f->iStreamFrom = -1;
+  find_stream_index(c, f);
+  if (f->names.zScope) {
+    f->zScopeType = steward_text(
+        c, SQL_stream_scope_type, "ttt", f->base.zTable, f->names.zScope,
+        delta_collation(c, f->base.zTable, f->names.zScope));
+  }
+  f->iSchema = steward_int(c, SQL_stream_schema, 0, "");
+  if (c->rc == SQLITE_OK && delta_is_table(c, "steward_streams")) {
+    f->iStreamFrom = steward_int(c, SQL_stream_from, -1, "t", f->base.zTable);
+    f->bStreamGone = f->iStreamFrom >= 0 && !stream_intact(c, f);
+    if (f->bStreamGone) f->iStreamFrom = -1;
+  }
 }
 
 static void attach(StewardCall *c, DeltaForm *f) {
@@ -158,7 +191,7 @@ static void attach(StewardCall *c, DeltaForm *f) {
   if (c->rc == SQLITE_OK && strcmp(f->names.zKey, "rowid") == 0) {
     steward_fail(c, STEWARD_INVALID_ARGUMENT,
                  "table '%s' has no key of one column, and rowids change: add "
-                 "a unique column, or name one by delta_define",
+                 "one that is UNIQUE and NOT NULL",
                  f->base.zTable);
   }
   if (c->rc == SQLITE_OK) {

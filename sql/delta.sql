@@ -24,6 +24,17 @@ SELECT count(*)
                 WHERE x.key AND x.name = ?2 COLLATE NOCASE
                   AND x.coll = ?3 COLLATE NOCASE);
 
+-- name: delta_unique_column
+-- The first column of table ?1 that is a key by itself: unique, and never NULL.
+SELECT c.name
+  FROM pragma_index_list(?1, 'main') AS i
+  JOIN pragma_index_xinfo(i.name, 'main') AS x ON x.seqno = 0
+  JOIN pragma_table_xinfo(?1, 'main') AS c ON c.cid = x.cid
+ WHERE i."unique" AND NOT i.partial AND c."notnull"
+   AND (SELECT count(*) FROM pragma_index_xinfo(i.name, 'main') AS k
+         WHERE k.key) = 1
+ ORDER BY c.cid LIMIT 1;
+
 -- name: delta_owner
 -- The foreign key of one column, ?2 if given, by which the children in table
 -- ?1 refer to the row of a table of overlays.

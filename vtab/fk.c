@@ -183,19 +183,42 @@ static void need(StewardCall *c, const DeltaForm *f, const char *zColumn,
                f->base.zTable, zArgument);
 }
 
+/* What a row of `t` is called: its key, or of several columns all of them, as
+** SQL writes them.  Caller frees. */
+static char *id_sql(StewardCall *c, const DeltaForm *f) {
+  StewardTableInfo info;
+  sqlite3_str *p;
+  int iPk, i;
+  if (!f->bNoKey) return steward_mprintf(c, "t.\"%w\"", f->names.zKey);
+  p = sqlite3_str_new(c->db);
+  steward_table_info(c, f->base.zTable, &info);
+  for (iPk = 1; iPk <= info.nCol; iPk++) {
+    for (i = 0; i < info.nCol; i++) {
+      if (info.aCol[i].iPk != iPk) continue;
+      sqlite3_str_appendf(p, "%squote(t.\"%w\")",
+                          iPk > 1 ? "||', '||" : "'('||", info.aCol[i].zName);
+    }
+  }
+  sqlite3_str_appendall(p, "||')'");
+  steward_table_info_free(&info);
+  return steward_str_finish(c, p);
+}
+
 static sqlite3_stmt *validate_sql(StewardCall *c, const DeltaForm *f, Checks *k,
                                   int bSince, int bScope) {
   sqlite3_str *p = sqlite3_str_new(c->db);
+  char *zId = id_sql(c, f);
   int i;
   sqlite3_str_appendf(
       p,
       "SELECT r.id, CASE k.n%s END, CASE k.n%s END, CASE k.n WHEN 0 THEN"
-      " 'valid'%s END FROM (SELECT t.\"%w\" AS id, %s AS bad FROM main.\"%w\""
+      " 'valid'%s END FROM (SELECT %s AS id, %s AS bad FROM main.\"%w\""
       " AS t WHERE 1",
       k->n ? sqlite3_str_value(k->pColumn) : " WHEN 0 THEN NULL",
       k->n ? sqlite3_str_value(k->pParent) : " WHEN 0 THEN NULL",
-      k->n ? sqlite3_str_value(k->pStatus) : "", f->names.zKey,
+      k->n ? sqlite3_str_value(k->pStatus) : "", zId ? zId : "",
       k->n ? sqlite3_str_value(k->pMask) : "0", f->base.zTable);
+  sqlite3_free(zId);
   if (bSince) sqlite3_str_appendf(p, " AND t.\"%w\" > ?2", f->names.zTime);
   if (bScope) sqlite3_str_appendf(p, " AND t.\"%w\" = ?3", f->names.zScope);
   /* the LIMIT keeps SQLite from writing the checks out once more for each use
@@ -221,7 +244,9 @@ static int given(sqlite3_value *v) {
 ** invalid_parent: the column without _id), and of overlays other_scope,
 ** circular_parent, unrelated_parent (an override of a child that its request
 ** does not have; delta_children leaves it out) and broken_list.  One pass, from
-** the table's real foreign keys, whether they are enforced or not.
+** the table's real foreign keys, whether they are enforced or not.  Rows are
+** called by the primary key, where that has several columns by another that is
+** unique and not NULL or the rowid, or else by all of them: (1, 'a').
 ** Set: none
 ** Errors: NOT_FOUND; INVALID_ARGUMENT for since or scope without such a column.
 ** Source: seed 004, ValidateHTTPForeignKeysBatch.
@@ -238,7 +263,7 @@ static void validate_rows(StewardCall *c, StewardRows *r, int nArg,
   sqlite3_stmt *pStmt = NULL;
   Checks k;
   memset(&k, 0, sizeof(k));
-  if (zTable) f = delta_form_loose(c, zTable);
+  if (zTable) f = delta_form_any(c, zTable);
   if (f == NULL) return;
   k.pMask = sqlite3_str_new(c->db);
   k.pColumn = sqlite3_str_new(c->db);
