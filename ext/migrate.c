@@ -226,6 +226,17 @@ static void begin_log_again(StewardCall *c) {
   }
 }
 
+/* Triggers hold no rows, and are made again: while one of them, or what it
+** speaks of, is missing, they would keep statements of a step from running. */
+static void drop_triggers(StewardCall *c, const char *zSet) {
+  char *zName;
+  while (c->rc == SQLITE_OK &&
+         (zName = steward_text(c, SQL_migrate_made_trigger, "t", zSet))) {
+    steward_exec(c, "DROP TRIGGER main.\"%w\"", zName);
+    sqlite3_free(zName);
+  }
+}
+
 /* Make again what was dropped behind its back; how many steps had to. */
 static int repair_steps(StewardCall *c, const MigrateSet *pSet, int iVersion) {
   int i, nDone = 0, bLog;
@@ -234,6 +245,9 @@ static int repair_steps(StewardCall *c, const MigrateSet *pSet, int iVersion) {
   for (i = 0; i < iVersion && i < pSet->nStep && c->rc == SQLITE_OK; i++) {
     nDone +=
         (int)steward_int(c, SQL_migrate_damaged, 0, "ti", pSet->zSet, i + 1);
+  }
+  drop_triggers(c, pSet->zSet);
+  for (i = 0; i < iVersion && i < pSet->nStep && c->rc == SQLITE_OK; i++) {
     migrate_step_repair(c, &pSet->aStep[i]);
   }
   if (!bLog && strcmp(pSet->zSet, "core") == 0) begin_log_again(c);

@@ -170,6 +170,16 @@ SELECT set_name, version, type, name,
          LIMIT -1)
  WHERE (type, name) NOT IN (SELECT s.type, s.name FROM main.sqlite_schema AS s);
 
+-- name: migrate_made_trigger
+-- A trigger that a step of set ?1 made and that is there; NULL: none.
+-- set: core
+SELECT (SELECT s.name
+          FROM main.steward_migrations AS m, json_each(m.made) AS j,
+               main.sqlite_schema AS s
+         WHERE m.set_name = ?1 AND s.type = 'trigger'
+           AND j.value ->> '$.type' = 'trigger' AND s.name GLOB 'steward_*'
+           AND s.name = j.value ->> '$.name' LIMIT 1);
+
 -- name: migrate_made_missing
 -- What a set misses, as one text.
 -- set: core
