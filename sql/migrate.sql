@@ -159,11 +159,14 @@ VALUES (?1, ?2, ?3, ?4, ?5, ?6)
 DELETE FROM main.steward_sets WHERE set_name = ?1;
 
 -- name: migrate_missing
--- What steps made and is gone.  needed = 0: an index or trigger whose name is
--- not ours, which may have been dropped on purpose.  The schema is read once.
+-- What steps made and is gone.  needed = 0: an index whose name is not ours, or
+-- a trigger of a seed that only notes when a row changed, which may have been
+-- dropped on purpose.  The schema is read once.
 -- set: core
 SELECT set_name, version, type, name,
-       type IN ('table', 'view') OR name GLOB 'steward_*' AS needed
+       type IN ('table', 'view') OR name GLOB 'steward_*'
+       OR (type = 'trigger' AND name NOT GLOB '*_updated_at'
+           AND name NOT GLOB 'update_*_ts') AS needed
   FROM (SELECT m.set_name, m.version, j.value ->> '$.type' AS type,
                j.value ->> '$.name' AS name
           FROM main.steward_migrations AS m, json_each(m.made) AS j
