@@ -432,7 +432,7 @@ static void delivery_unsubscribe(sqlite3_context *ctx, int argc,
 
 static void fail_no_consumer(StewardCall *c, const char *zConsumer) {
   steward_fail(c, STEWARD_NOT_FOUND,
-               "no consumer '%s': SELECT delivery_subscribe('%s', topic)",
+               "no consumer '%s': SELECT delivery_subscribe(%Q, topic)",
                zConsumer, zConsumer);
 }
 

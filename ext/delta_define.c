@@ -86,7 +86,7 @@ static void delta_undefine(sqlite3_context *ctx, int argc,
   if (steward_run(&c, SQL_delta_undefine, "t", zTable) == SQLITE_OK &&
       sqlite3_changes(c.db) == 0) {
     steward_fail(&c, STEWARD_NOT_FOUND,
-                 "table '%s' was not defined: SELECT delta_define('%s', "
+                 "table '%s' was not defined: SELECT delta_define(%Q, "
                  "options)",
                  zTable, zTable);
   }

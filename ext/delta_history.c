@@ -206,7 +206,7 @@ static void delta_history(sqlite3_context *ctx, int argc,
                             f ? f->zColumns : NULL);
   if (c.rc == SQLITE_OK && !bOn && !bKnown) {
     steward_fail(&c, STEWARD_NOT_FOUND,
-                 "table '%s' has no history: SELECT delta_history('%s', 'on')",
+                 "table '%s' has no history: SELECT delta_history(%Q, 'on')",
                  zTable, zTable);
   }
   if (f && bKnown) bKnown = delta_history_intact(&c, f);

@@ -43,7 +43,7 @@ static void fail_member(StewardCall *c, const DeltaForm *f, const char *zName) {
   } else {
     steward_fail(c, STEWARD_INVALID_ARGUMENT,
                  "table '%s' has no column '%s' that can be set: SELECT "
-                 "column_name FROM delta_blame('%s', id) lists its columns",
+                 "column_name FROM delta_blame(%Q, id) lists its columns",
                  f->base.zTable, zName, f->base.zTable);
   }
 }

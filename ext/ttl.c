@@ -326,7 +326,7 @@ static void check_on_write(StewardCall *c, const Policy *p) {
   if (zWhy) {
     steward_fail(c, STEWARD_UNSUPPORTED,
                  "%s, so deleting expired rows could make an INSERT into '%s' "
-                 "fail: attach with {\"on_write\":0} and call ttl_sweep('%s')",
+                 "fail: attach with {\"on_write\":0} and call ttl_sweep(%Q)",
                  zWhy, p->info.zName, p->info.zName);
   }
   sqlite3_free(zWhy);
@@ -494,7 +494,7 @@ static void check_action(StewardCall *c, const Policy *p,
   } else if (o->eAction != ACTION_DELETE && o->bOnWrite) {
     steward_fail(c, STEWARD_UNSUPPORTED,
                  "action %s could make an INSERT into '%s' fail: attach with "
-                 "{\"on_write\":0} and call ttl_sweep('%s')",
+                 "{\"on_write\":0} and call ttl_sweep(%Q)",
                  azAction[o->eAction], p->info.zName, p->info.zName);
   } else if (o->eAction == ACTION_ARCHIVE) {
     check_archive(c, p, o->zTarget);
@@ -527,7 +527,7 @@ static void attach_policy(StewardCall *c, Policy *p, AttachOptions *o) {
   if (o->bOnWrite && !by_time(o)) {
     steward_fail(c, STEWARD_UNSUPPORTED,
                  "counting rows at every INSERT into '%s' would cost too much: "
-                 "attach with {\"on_write\":0} and call ttl_sweep('%s')",
+                 "attach with {\"on_write\":0} and call ttl_sweep(%Q)",
                  p->info.zName, p->info.zName);
   }
   if (o->bOnWrite) check_on_write(c, p);

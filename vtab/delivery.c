@@ -105,7 +105,7 @@ static void merge_open(StewardCall *c, Merge *pMerge, const char *zConsumer,
   steward_give(c, SQL_delivery_cursors, pCursor);
   if (c->rc == SQLITE_OK && pMerge->n == 0) {
     steward_fail(c, STEWARD_NOT_FOUND,
-                 "no consumer '%s': SELECT delivery_subscribe('%s', topic)",
+                 "no consumer '%s': SELECT delivery_subscribe(%Q, topic)",
                  zConsumer, zConsumer);
   }
 }

@@ -50,12 +50,12 @@ static sqlite3_stmt *open_changes(StewardCall *c, const Changes *k,
       steward_fail(c, STEWARD_CONFLICT,
                    "triggers of stream_attach() on table '%s' are gone, or a "
                    "unique index, scope or flag has come since, so changes may "
-                   "be missing: SELECT stream_attach('%s'), then take a new "
+                   "be missing: SELECT stream_attach(%Q), then take a new "
                    "stream_snapshot",
                    zTable, zTable);
     }
     steward_fail(c, STEWARD_NOT_FOUND,
-                 "table '%s' has no stream: SELECT stream_attach('%s')", zTable,
+                 "table '%s' has no stream: SELECT stream_attach(%Q)", zTable,
                  zTable);
   } else if (c->rc == SQLITE_OK && iAfter < iFrom) {
     steward_fail(c, STEWARD_EXPIRED,
