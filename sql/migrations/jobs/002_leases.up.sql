@@ -150,14 +150,21 @@ BEGIN
 END;
 
 -- Plain SQL writes only status: the phase follows. A job that it takes to
--- processing has five minutes.
+-- processing has five minutes. A time as text is above every number: it would
+-- never come.
 CREATE TRIGGER IF NOT EXISTS steward_jobs_insert
 AFTER INSERT ON assistly_queue_jobs
-WHEN CASE WHEN NEW.status IN ('scheduled', 'retrying')
+WHEN typeof(NEW.scheduled_at) = 'text' OR typeof(NEW.next_retry_at) = 'text'
+  OR typeof(NEW.expires_at) = 'text'
+  OR CASE WHEN NEW.status IN ('scheduled', 'retrying')
           THEN NEW.phase IS NULL OR NEW.phase = 4
           WHEN NEW.status = 'processing' THEN NEW.phase IS NOT 4
           ELSE NEW.phase IS NOT NULL END
 BEGIN
+  SELECT CASE WHEN typeof(NEW.scheduled_at) = 'text'
+                OR typeof(NEW.next_retry_at) = 'text'
+                OR typeof(NEW.expires_at) = 'text'
+              THEN RAISE(ABORT, 'assistly_queue_jobs: times are Unix milliseconds, not texts: now is unixepoch() * 1000') END;
   INSERT INTO steward_jobs_place(id, status, now)
   VALUES (NEW.id, NEW.status, NEW.updated_at);
 END;

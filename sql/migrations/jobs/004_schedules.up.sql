@@ -208,12 +208,24 @@ BEGIN
 END;
 
 -- .. or gives it another time or priority: the claim looks whether its time has
--- come, and whether its rank gives it a place.
+-- come, and whether its rank gives it a place. (A job that had a text for a time
+-- before there was this trigger can be cancelled.)
 CREATE TRIGGER IF NOT EXISTS steward_jobs_time
-AFTER UPDATE OF scheduled_at, next_retry_at, priority ON assistly_queue_jobs
+AFTER UPDATE OF scheduled_at, next_retry_at, expires_at, priority
+ON assistly_queue_jobs
 WHEN (NEW.phase = 0 OR NEW.phase = 3) AND OLD.phase = NEW.phase
  AND NEW.status <> 'processing'
+  OR typeof(NEW.scheduled_at) = 'text' AND typeof(OLD.scheduled_at) <> 'text'
+  OR typeof(NEW.next_retry_at) = 'text' AND typeof(OLD.next_retry_at) <> 'text'
+  OR typeof(NEW.expires_at) = 'text' AND typeof(OLD.expires_at) <> 'text'
 BEGIN
+  SELECT CASE WHEN typeof(NEW.scheduled_at) = 'text'
+               AND typeof(OLD.scheduled_at) <> 'text'
+                OR typeof(NEW.next_retry_at) = 'text'
+               AND typeof(OLD.next_retry_at) <> 'text'
+                OR typeof(NEW.expires_at) = 'text'
+               AND typeof(OLD.expires_at) <> 'text'
+              THEN RAISE(ABORT, 'assistly_queue_jobs: times are Unix milliseconds, not texts: now is unixepoch() * 1000') END;
   INSERT INTO steward_jobs_place(id, status, now)
   VALUES (NEW.id, NEW.status, NULL);
 END;
