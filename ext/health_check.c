@@ -310,11 +310,13 @@ static i64 count_rows(StewardCall *c, enum StewardSqlId id, const char *zList) {
 static void check_schema(StewardCall *c, HealthLook *l, HealthCheck *k) {
   char *zText = health_text_numbers(c), *zUnused = health_unused_indexes(c);
   i64 nDuplicate = count_rows(c, SQL_doctor_duplicate_index, NULL);
-  i64 nKeyless = count_rows(c, SQL_doctor_keyless, NULL);
+  char *zArchives = health_archives(c);
+  i64 nKeyless = count_rows(c, SQL_doctor_keyless, zArchives);
   i64 nText = count_rows(c, SQL_doctor_text_numbers, zText);
   i64 nUnused = count_rows(c, SQL_doctor_unused_index, zUnused);
   sqlite3_free(zText);
   sqlite3_free(zUnused);
+  sqlite3_free(zArchives);
   k->rValue = (double)(nDuplicate + nKeyless + nText + nUnused);
   k->zDetails = steward_mprintf(
       c,

@@ -77,6 +77,7 @@ char *health_holders(StewardCall *c);
 /* health_schema.c: lists as JSON; caller frees */
 char *health_text_numbers(StewardCall *c);
 char *health_unused_indexes(StewardCall *c);
+char *health_archives(StewardCall *c);
 
 /*************************************************************************
 ** health_check.c: the checks

@@ -69,6 +69,13 @@ static char *made_names(StewardCall *c) {
                                       : NULL;
 }
 
+/* The archives of expiry, as JSON; NULL: none.  ttl_attach() makes them, and a
+** row may come to one twice.  Caller frees. */
+char *health_archives(StewardCall *c) {
+  return steward_installed(c, "core") ? steward_text(c, SQL_health_archives, "")
+                                      : steward_mprintf(c, "[]");
+}
+
 /* Columns without an affinity that hold such, as [[table, column, type,
 ** condition]]; caller frees. */
 char *health_text_numbers(StewardCall *c) {

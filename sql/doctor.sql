@@ -274,7 +274,8 @@ SELECT printf('a %s vacuum of %s was killed while it ran', l.vacuum_type,
 
 -- name: doctor_keyless
 -- Tables whose rows have no name: no primary key and no unique index.  The
--- column, and its index, get the first names that are free.
+-- column, and its index, get the first names that are free.  ?1: tables that are
+-- left alone, as the rows that expire are moved to them.
 -- set: none
 WITH virtual(prefix) AS MATERIALIZED (
   SELECT name || '_' FROM main.sqlite_schema
@@ -312,6 +313,8 @@ SELECT printf('table %s has no key', k.tbl), json_object('table', k.tbl),
      AND NOT EXISTS (SELECT 1 FROM virtual AS v
                       WHERE substr(m.name, 1, length(v.prefix))
                           = v.prefix COLLATE NOCASE)
+     AND NOT EXISTS (SELECT 1 FROM json_each(?1) AS a
+                      WHERE a.value = m.name COLLATE NOCASE)
      AND NOT EXISTS (SELECT 1 FROM pragma_table_info(m.name, 'main') AS c
                       WHERE c.pk > 0)
      AND NOT EXISTS (SELECT 1 FROM pragma_index_list(m.name, 'main') AS l

@@ -354,6 +354,12 @@ SELECT json_patch('{}', json_object(
 SELECT json_group_array(json_extract(j.value, '$.name'))
   FROM main.steward_migrations AS m, json_each(m.made) AS j;
 
+-- name: health_archives
+-- Tables to which rows that expire are moved.
+-- set: core
+SELECT json_group_array(target) FROM main.steward_policy_options
+ WHERE action = 'archive';
+
 -- name: health_columns
 -- Columns of the application's tables that take values as they come: no type,
 -- or BLOB; and a name of the rowid, where there is one.  Not those that name

@@ -24,7 +24,8 @@ typedef struct Kind {
     ARG_SETTING, /* ?1 is the kind's name, ?2 wal_autocheckpoint */
     ARG_CHECK,   /* asked where the check of that name is not healthy */
     ARG_NUMBERS, /* ?1 is a list that C makes */
-    ARG_INDEXES
+    ARG_INDEXES,
+    ARG_ARCHIVES
   } eArg;
 } Kind;
 
@@ -144,15 +145,16 @@ static const Kind aKind[] = {
     {"advice", "keyless", SQL_doctor_keyless, NULL,
      "nothing says which row is meant: a VACUUM may number them anew, and "
      "streams and merges need a key",
-     "the table gets a key column; every row is written once; an INSERT gives "
-     "the key from then on, and names its columns or has one value more",
-     ARG_NONE},
+     "the table gets a key column; every row is written once, which runs its "
+     "UPDATE triggers; an INSERT gives the key from then on, and names its "
+     "columns or has one value more",
+     ARG_ARCHIVES},
     {"advice", "text_numbers", SQL_doctor_text_numbers, NULL,
      "'10' comes before '9' and is not equal to 10",
      "text that reads the same as an integer becomes that integer, in these "
      "rows only: all other text stays as it is; from then on 10 finds them, "
      "and "
-     "'10' does not; the table is read once",
+     "'10' does not; the table is read once, and its UPDATE triggers run",
      ARG_NUMBERS},
     {"advice", "unused_index", SQL_doctor_unused_index, NULL,
      "every write keeps it up to date for nothing, if what was captured is all "
@@ -241,6 +243,7 @@ static void kind_rows(StewardCall *c, StewardRows *r, const Kind *k,
   case ARG_CHECK: check_rows(c, r, k, l); break;
   case ARG_NUMBERS: zList = health_text_numbers(c); break;
   case ARG_INDEXES: zList = health_unused_indexes(c); break;
+  case ARG_ARCHIVES: zList = health_archives(c); break;
   }
   if (zList) take_rows(c, r, k, steward_query(c, k->eSql, "t", zList));
   sqlite3_free(zList);
