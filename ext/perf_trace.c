@@ -46,7 +46,8 @@ static const char zModes[] = "off|sample|full|slow";
 static const char *const azMode[] = {"off", "sample", "full", "slow", "lost"};
 
 enum {
-  RUNS = 128,         /* statements that are looked after at a time */
+  RUNS = 128,         /* statements that are looked after at a time ... */
+  WAYS = 4,           /* ... in sets of so many places, by their address */
   EVERY_STATUS = 32,  /* full: counters are read at the first 32 ends of a
                          statement, at every 32nd ... */
   LONG_NS = 20000,    /* ... and at that of a run of 20 us */
@@ -58,7 +59,7 @@ enum {
   ALL_EVENTS = SQLITE_TRACE_STMT | SQLITE_TRACE_PROFILE | SQLITE_TRACE_ROW
 };
 
-/* A statement that was seen, in the slot that its address gives. */
+/* A statement that was seen, in the set of places that its address gives. */
 typedef struct Run {
   sqlite3_stmt *pStmt;
   u64 hash;     /* of its text: addresses are used again */
@@ -178,9 +179,21 @@ static void listen(Capture *p, unsigned mEvent) {
 /*************************************************************************
 ** One statement
 */
+/* The place of a statement.  When it has none: that of its set whose statement
+** has not run for longest, of one that does not run if there is any. */
 static Run *run_of(Capture *p, sqlite3_stmt *pStmt) {
   u64 h = ((u64)(uintptr_t)pStmt >> 4) * 0x9e3779b97f4a7c15ULL;
-  return &p->aRun[h >> 57];
+  Run *aSet = &p->aRun[(h >> 32) % (RUNS / WAYS) * WAYS], *pOld = aSet;
+  int i;
+  for (i = 0; i < WAYS; i++) {
+    Run *r = &aSet[i];
+    if (r->pStmt == pStmt) return r;
+    if (r->bRunning == pOld->bRunning ? r->iStart < pOld->iStart
+                                      : pOld->bRunning) {
+      pOld = r;
+    }
+  }
+  return pOld;
 }
 
 static void read_status(sqlite3_stmt *pStmt, i64 *aStatus) {

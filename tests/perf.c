@@ -12,6 +12,38 @@
 
 enum { THREADS = 4, LOOPS = 5000 };
 
+/* A statement that runs all the time keeps its place, and so its counts, while
+** others come and stay: three between two turns of 50. */
+static void keeps_its_place(sqlite3 *db) {
+  enum { TURNS = 400, OTHERS = 3 };
+  static sqlite3_stmt *apOther[TURNS * OTHERS];
+  sqlite3_stmt *pHot = NULL;
+  int i, k;
+  free(value(db, "SELECT perf_reset()"));
+  free(value(db, "SELECT perf_trace('full')"));
+  sqlite3_prepare_v2(db, "SELECT 1 AS hot", -1, &pHot, NULL);
+  for (i = 0; i < TURNS; i++) {
+    for (k = 0; k < 50; k++) {
+      while (sqlite3_step(pHot) == SQLITE_ROW) {
+      }
+      sqlite3_reset(pHot);
+    }
+    for (k = 0; k < OTHERS; k++) {
+      sqlite3_stmt **pp = &apOther[i * OTHERS + k];
+      sqlite3_prepare_v2(db, "SELECT 2 AS other", -1, pp, NULL);
+      sqlite3_step(*pp);
+      sqlite3_reset(*pp);
+    }
+  }
+  expect(db,
+         "SELECT calls || '|' || (rows BETWEEN 19968 AND 20000) FROM"
+         " perf_statements WHERE query = 'SELECT ? AS hot'",
+         "20000|1");
+  for (i = 0; i < TURNS * OTHERS; i++) sqlite3_finalize(apOther[i]);
+  sqlite3_finalize(pHot);
+  free(value(db, "SELECT perf_trace('off')"));
+}
+
 /* Each thread has a connection of its own and one statement of its own; all
 ** run one that is the same.  One resets, captures anew, closes. */
 static void *work(void *pArg) {
@@ -157,6 +189,7 @@ int main(int argc, char **argv) {
   db = open_loaded(":memory:");
   forked(db);
   threads(db);
+  keeps_its_place(db);
   eviction(db);
   undisturbed(db);
   open_cursors(db);
