@@ -31,8 +31,8 @@ typedef struct Keeper Keeper;
 struct Keeper {
   pthread_mutex_t mutex;
   pthread_cond_t cond;
-  int bStop;
-  i64 iInterval; /* ms */
+  int bStop, bEnded; /* asked of the thread, and done */
+  i64 iInterval;     /* ms */
 
   pthread_mutex_t inside;
   sqlite3 *db; /* its own connection, of the thread while that runs */
@@ -144,6 +144,8 @@ static void *keeper_main(void *pArg) {
       pause_ms(k, bMore && iInterval > SOON_MS ? SOON_MS : iInterval);
     }
   }
+  k->bEnded = 1;
+  pthread_cond_broadcast(&k->cond);
   pthread_mutex_unlock(&k->mutex);
   return NULL;
 }
@@ -156,26 +158,23 @@ static void *keeper_main(void *pArg) {
 ** tick has the time to end and to write down what it did; what takes longer is
 ** interrupted. */
 static int stop_thread(Keeper *k, i64 nMs) {
-  enum { GRACE_MS = 300 };
-  i64 iNow = steward_monotonic_us(), iEnd = iNow + nMs * 1000;
-  i64 iGrace = iNow + GRACE_MS * 1000;
+  enum { GRACE_MS = 300, LOOK_MS = 10 };
+  i64 iBegan = steward_monotonic_us();
+  int bEnded;
   pthread_mutex_lock(&k->mutex);
   k->bStop = 1;
   pthread_cond_broadcast(&k->cond);
-  pthread_mutex_unlock(&k->mutex);
-  for (;;) {
-    struct timespec at;
+  while (!k->bEnded) {
+    i64 iPast = (steward_monotonic_us() - iBegan) / 1000;
+    if (nMs && iPast > nMs) break;
     /* one that comes between two statements is lost, so again and again */
-    if (steward_monotonic_us() > iGrace) sqlite3_interrupt(k->db);
-    clock_gettime(CLOCK_MONOTONIC, &at);
-    at.tv_nsec += 10000000;
-    at.tv_sec += at.tv_nsec / 1000000000;
-    at.tv_nsec %= 1000000000;
-    if (pthread_clockjoin_np(k->thread, NULL, CLOCK_MONOTONIC, &at) == 0) {
-      return 1;
-    }
-    if (nMs && steward_monotonic_us() > iEnd) return 0;
+    if (iPast > GRACE_MS) sqlite3_interrupt(k->db);
+    pause_ms(k, LOOK_MS);
   }
+  bEnded = k->bEnded;
+  pthread_mutex_unlock(&k->mutex);
+  if (bEnded) pthread_join(k->thread, NULL);
+  return bEnded;
 }
 
 static void forget(Keeper *k) {
