@@ -83,7 +83,7 @@ void delta_children_free(DeltaChildren *k) {
   k->apChild = NULL;
   k->aAlias = NULL;
   k->aSlot = NULL;
-  k->n = k->nAlias = k->nSlot = 0;
+  k->n = k->nAlloc = k->nAlias = k->nAliasAlloc = k->nSlot = 0;
 }
 
 /*************************************************************************
@@ -112,22 +112,9 @@ static DeltaChild *find_child(const DeltaChildren *k, sqlite3_value *pKey) {
   return k->nSlot && k->aSlot[i] ? k->aAlias[k->aSlot[i] - 1].pChild : NULL;
 }
 
-/* Room for as many keys again. */
-static void more_slots(StewardCall *c, DeltaChildren *k) {
-  int i, nSlot = k->nSlot ? k->nSlot * 2 : 32;
-  void *pNew =
-      sqlite3_realloc64(k->aAlias, sizeof(k->aAlias[0]) * (size_t)(nSlot / 2));
-  int *aSlot = sqlite3_malloc64(sizeof(int) * (size_t)nSlot);
-  if (pNew) k->aAlias = pNew;
-  if (pNew == NULL || aSlot == NULL) {
-    sqlite3_free(aSlot);
-    steward_fail_nomem(c);
-    return;
-  }
-  memset(aSlot, 0, sizeof(int) * (size_t)nSlot);
-  sqlite3_free(k->aSlot);
-  k->aSlot = aSlot;
-  k->nSlot = nSlot;
+static void rehash(StewardCall *c, DeltaChildren *k) {
+  int i;
+  if (!steward_grow_slots(c, &k->aSlot, &k->nSlot, 32)) return;
   for (i = 0; i < k->nAlias; i++) {
     k->aSlot[find_slot(k, k->aAlias[i].iHash, k->aAlias[i].pKey)] = i + 1;
   }
@@ -138,8 +125,8 @@ static void add_alias(StewardCall *c, DeltaChildren *k, sqlite3_stmt *pRow,
                       DeltaChild *pChild) {
   sqlite3_value *pKey = copy(c, pRow, ROW_KEY);
   DeltaAlias *a;
-  if (c->rc == SQLITE_OK && k->nAlias * 2 >= k->nSlot) more_slots(c, k);
-  if (c->rc) {
+  if (c->rc == SQLITE_OK && k->nAlias * 2 >= k->nSlot) rehash(c, k);
+  if (!steward_grow(c, &k->aAlias, k->nAlias, &k->nAliasAlloc, sizeof(*a))) {
     sqlite3_value_free(pKey);
     return;
   }
@@ -154,13 +141,11 @@ static void add_alias(StewardCall *c, DeltaChildren *k, sqlite3_stmt *pRow,
 static void add_child(StewardCall *c, DeltaChildren *k, sqlite3_stmt *pRow,
                       int iLevel) {
   size_t nByte = sizeof(sqlite3_value *) * (size_t)k->f->nColumn;
-  DeltaChild **apNew =
-      sqlite3_realloc64(k->apChild, sizeof(k->apChild[0]) * (size_t)(k->n + 1));
-  DeltaChild *p = sqlite3_malloc64(sizeof(*p));
+  DeltaChild *p;
   int i;
-  if (apNew) k->apChild = apNew;
-  if (apNew == NULL || p == NULL) {
-    sqlite3_free(p);
+  if (!steward_grow(c, &k->apChild, k->n, &k->nAlloc, sizeof(p))) return;
+  p = sqlite3_malloc64(sizeof(*p));
+  if (p == NULL) {
     steward_fail_nomem(c);
     return;
   }

@@ -231,10 +231,10 @@ typedef struct DeltaChild {
 typedef struct DeltaChildren {
   DeltaForm *f;         /* of the children; not owned */
   DeltaChild **apChild; /* in their order */
-  int n;
+  int n, nAlloc;
   int iKey, iOrder, iPrev, iNext; /* columns of the form, or -1 */
   struct DeltaAlias *aAlias;      /* which child a key stands for, ... */
-  int nAlias;
+  int nAlias, nAliasAlloc;
   int *aSlot; /* ... by the key's hash: index + 1 */
   int nSlot;
   int bExact;

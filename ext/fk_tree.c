@@ -277,16 +277,8 @@ static int find_slot(const FkTree *k, const FkRow *r) {
 }
 
 static void rehash(StewardCall *c, FkTree *k) {
-  int i, nSlot = k->nSlot ? k->nSlot * 2 : 128;
-  int *aSlot = sqlite3_malloc64(sizeof(int) * (size_t)nSlot);
-  if (aSlot == NULL) {
-    steward_fail_nomem(c);
-    return;
-  }
-  memset(aSlot, 0, sizeof(int) * (size_t)nSlot);
-  sqlite3_free(k->aSlot);
-  k->aSlot = aSlot;
-  k->nSlot = nSlot;
+  int i;
+  if (!steward_grow_slots(c, &k->aSlot, &k->nSlot, 128)) return;
   for (i = 0; i < k->nRow; i++) k->aSlot[find_slot(k, &k->aRow[i])] = i + 1;
 }
 

@@ -122,6 +122,7 @@ void steward_fail_nomem(StewardCall *c);
 char *steward_mprintf(StewardCall *c, const char *zFmt, ...);
 int steward_grow(StewardCall *c, void *ppArray, int n, int *pnAlloc,
                  size_t nSize);
+int steward_grow_slots(StewardCall *c, int **paSlot, int *pnSlot, int nFirst);
 const char *steward_nearest(const char *zWord, const char *const *azKnown,
                             int nKnown);
 

@@ -110,6 +110,22 @@ int steward_grow(StewardCall *c, void *ppArray, int n, int *pnAlloc,
   return 1;
 }
 
+/* Twice as many slots of a hash table, nFirst at first, and all of them empty:
+** the caller puts its elements in again.  0 when the call has failed. */
+int steward_grow_slots(StewardCall *c, int **paSlot, int *pnSlot, int nFirst) {
+  int n = *pnSlot ? *pnSlot * 2 : nFirst;
+  int *a = c->rc ? NULL : sqlite3_malloc64(sizeof(int) * (size_t)n);
+  if (a == NULL) {
+    if (c->rc == SQLITE_OK) steward_fail_nomem(c);
+    return 0;
+  }
+  memset(a, 0, sizeof(int) * (size_t)n);
+  sqlite3_free(*paSlot);
+  *paSlot = a;
+  *pnSlot = n;
+  return 1;
+}
+
 /* Record the text zMsg (freed here) and the result code rc. */
 static void fail_text(StewardCall *c, int rc, const char *zCode, char *zMsg) {
   if (zMsg == NULL) {
