@@ -508,8 +508,9 @@ static int count_next(StewardCall *c, HealthPass *h, const char *zTable,
 ** over is left out, and said. */
 int health_counts(StewardCall *c, HealthPass *h, const char *zTable) {
   const char *zKey = h->s.zKey ? h->s.zKey : "0 ";
+  const char *zBlank = strchr(zKey, ' '); /* none: somebody else's key */
   int nTried = atoi(zKey), eNext = 1;
-  char *zLast = steward_mprintf(c, "%s", strchr(zKey, ' ') + 1), *zAt;
+  char *zLast = steward_mprintf(c, "%s", zBlank ? zBlank + 1 : ""), *zAt;
   while (c->rc == SQLITE_OK && eNext == 1) {
     char *zBefore = steward_mprintf(c, "%s", zLast);
     eNext = count_next(c, h, zTable, &zLast);

@@ -120,7 +120,7 @@ const char *job_arg_queue(StewardCall *c, sqlite3_value *v) {
 int job_expires_by(sqlite3_stmt *s, int iColumn, i64 iAt) {
   int eType = sqlite3_column_type(s, iColumn);
   return (eType == SQLITE_INTEGER || eType == SQLITE_FLOAT) &&
-         sqlite3_column_int64(s, iColumn) <= iAt;
+         sqlite3_column_double(s, iColumn) <= (double)iAt;
 }
 
 /* Triggers wake what is blocked. */

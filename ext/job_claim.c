@@ -114,7 +114,9 @@ i64 job_settle(StewardCall *c, i64 nMax) {
 /* A job that may run now, or, with a limit, that is to be looked at first. */
 typedef struct Ready {
   i64 iId, iPriority, iAt, nLimit;
-  int iQueue; /* of those that the claim looks at, from 1; 0: in phase 1 */
+  int bWhole; /* priority and time are integers, which plain SQL may change */
+  int iQueue; /* of those that the claim looks at, from 1; 0: in phase 1, or not
+                 whole, so that it is taken by itself */
 } Ready;
 
 typedef struct Claim {
@@ -168,6 +170,8 @@ static i64 add_ready(StewardCall *c, Claim *p, sqlite3_stmt *s, i64 nMax,
     pReady->iPriority = sqlite3_column_int64(s, 1);
     pReady->iAt = sqlite3_column_int64(s, 2);
     pReady->nLimit = limit_of(s);
+    pReady->bWhole = sqlite3_column_type(s, 1) == SQLITE_INTEGER &&
+                     sqlite3_column_type(s, 2) == SQLITE_INTEGER;
     n++;
   }
   return nRead;
@@ -181,7 +185,9 @@ static void find_ready(StewardCall *c, Claim *p, const char *zQueue) {
   i64 i = p->nReady;
   add_ready(c, p, s, p->nMaxRows, NULL);
   steward_give(c, SQL_job_ready, s);
-  for (; i < p->nReady; i++) p->aReady[i].iQueue = p->iQueue;
+  for (; i < p->nReady; i++) {
+    if (p->aReady[i].bWhole) p->aReady[i].iQueue = p->iQueue;
+  }
 }
 
 /* The first by rank of those whose time has come; 0: there are more priorities

@@ -184,6 +184,7 @@ static int report_list(StewardCall *c, Report *p, const char *zList) {
       break;
     }
     read_receipt(c, steward_column(c, s, 1), &iJob, &iNumber);
+    if (c->rc) break;
     if (iNumber != iClaim) report_claim(c, p, &jobs, iClaim);
     iClaim = iNumber;
     job_ids_add(c, &jobs, iJob);

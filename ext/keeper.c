@@ -251,11 +251,8 @@ static void run_tasks(StewardCall *c, Tick *t) {
     Task *k = &t->aTask[i];
     if (!bFirst && steward_budget_left(&t->budget, 1) == 0) return;
     k->bTaken = !steward_due_claim(c, k->pDuty->zName, k->iInterval);
-    if (!bFirst && (c->rc & 0xff) == SQLITE_BUSY) {
+    if (!bFirst && steward_forgive_busy(c)) {
       /* a writer is there: what is done is written down, the rest comes soon */
-      sqlite3_free(c->zErr);
-      c->zErr = NULL;
-      c->rc = SQLITE_OK;
       k->bTaken = 0;
       return;
     }

@@ -153,12 +153,7 @@ static int can_read(PoolConn *pConn) {
 /* May it be given out?  The file at its path may have been deleted or replaced,
 ** or the disk below it may be gone. */
 int pool_conn_is_good(PoolConn *pConn, const PoolConfig *pConfig, i64 iNow) {
-  int bMoved = 0;
-  if (sqlite3_file_control(pConn->db, "main", SQLITE_FCNTL_HAS_MOVED,
-                           &bMoved) == SQLITE_OK &&
-      bMoved) {
-    return 0;
-  }
+  if (steward_file_moved(pConn->db)) return 0;
   pool_conn_callbacks(pConn, 1);
   pConn->iBusy = pConfig->iBusy * 1000;
   if (iNow - pConn->iProbed < pConfig->iProbe * 1000) return 1;

@@ -50,7 +50,6 @@ static void run_fill(StewardCall *c, VacuumRun *pRun, const char *zType,
   pRun->iStart = steward_monotonic_us();
   pRun->iAt = steward_now(c->p);
   pRun->nPage = steward_pragma(c, "main", "page_count");
-  pRun->nFree = steward_pragma(c, "main", "freelist_count");
 }
 
 void vacuum_run_begin(StewardCall *c, VacuumRun *pRun, const char *zType,
@@ -62,8 +61,9 @@ void vacuum_run_begin(StewardCall *c, VacuumRun *pRun, const char *zType,
 /* Write down how the run ended, whether the call failed or not. */
 static void log_end(StewardCall *c, StewardCall *pLog, const VacuumRun *pRun,
                     i64 nFreed) {
-  i64 nSize = steward_pragma(pLog, "main", "page_size");
+  i64 nSize;
   if (pRun->iId == 0) return;
+  nSize = steward_pragma(pLog, "main", "page_size");
   steward_run(pLog, SQL_vacuum_end, "llllttl", pRun->iId, nFreed,
               nFreed * nSize, (steward_monotonic_us() - pRun->iStart) / 1000,
               c->rc ? "failed" : "completed",

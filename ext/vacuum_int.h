@@ -12,7 +12,6 @@ typedef struct VacuumRun {
   const char *zType, *zCommand;
   i64 iAt; /* when it began, Unix ms */
   i64 nPage;
-  i64 nFree;
   i64 iStart; /* us */
 } VacuumRun;
 

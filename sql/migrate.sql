@@ -153,11 +153,6 @@ VALUES (?1, ?2, ?3, ?4, ?5, ?6)
  WHERE (name, up_sql, down_sql)
        IS NOT (excluded.name, excluded.up_sql, excluded.down_sql);
 
--- name: migrate_forget_set
--- Forget the bookkeeping of a set, and leave its objects.
--- set: core
-DELETE FROM main.steward_sets WHERE set_name = ?1;
-
 -- name: migrate_missing
 -- What steps made and is gone.  needed = 0: an index whose name is not ours, or
 -- a trigger of a seed that only notes when a row changed, which may have been

@@ -172,12 +172,7 @@ int steward_wait_ready(StewardCall *c, struct steward_waiter *w) {
     w->nStep = 0;
   }
   iVersion = data_version(c, w->db);
-  if ((c->rc & 0xff) == SQLITE_BUSY) {
-    sqlite3_free(c->zErr); /* not yet */
-    c->zErr = NULL;
-    c->rc = SQLITE_OK;
-    iVersion = w->iVersion;
-  }
+  if (steward_forgive_busy(c)) iVersion = w->iVersion; /* not yet */
   bNew = c->rc == SQLITE_OK && iVersion != w->iVersion;
   if (c->rc == SQLITE_OK) w->iVersion = iVersion;
   arm(w, steward_wait_step(w->nStep, iNow - w->iLast));
