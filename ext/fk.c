@@ -12,6 +12,7 @@
 ** with foreign keys deferred; SQLite then cascades along the circle itself.
 ** Many rows go with foreign keys off, unless triggers could make references.
 */
+#include <ctype.h>
 #include <string.h>
 
 #include "fk_int.h"
@@ -195,13 +196,38 @@ static int is_complete(StewardCall *c, const FkTree *k) {
   return c->rc == SQLITE_OK && !bTrigger && all_settled(c);
 }
 
+/* Is the word in a statement's text? */
+static int has_word(const char *z, const char *zWord) {
+  int n = (int)strlen(zWord);
+  const char *zAt = z;
+  for (; *zAt; zAt++) {
+    if (sqlite3_strnicmp(zAt, zWord, n) == 0 &&
+        (zAt == z || !isalnum((unsigned char)zAt[-1])) &&
+        !isalnum((unsigned char)zAt[n])) {
+      return 1;
+    }
+  }
+  return 0;
+}
+
+/* May statements expire?  One that runs ends with "abort due to ROLLBACK" where
+** it opens another table then, which FROM or IN says. */
+static int may_expire(StewardCall *c) {
+  sqlite3_stmt *s = NULL;
+  while ((s = sqlite3_next_stmt(c->db, s)) != NULL) {
+    const char *z = sqlite3_stmt_busy(s) ? sqlite3_sql(s) : NULL;
+    if (z && (has_word(z, "from") || has_word(z, "in"))) return 0;
+  }
+  return 1;
+}
+
 /* Let all of them go.  SQLite would look into every table for references to
 ** every row, which takes most of the time, and writers wait: from so many rows
 ** on it is worth that statements have to be prepared again. */
 static void let_go(StewardCall *c, FkTree *k) {
   int bEnforced = 0;
   sqlite3_db_config(c->db, SQLITE_DBCONFIG_ENABLE_FKEY, -1, &bEnforced);
-  if (bEnforced && k->nGo >= FK_MANY && is_complete(c, k)) {
+  if (bEnforced && k->nGo >= FK_MANY && may_expire(c) && is_complete(c, k)) {
     sqlite3_db_config(c->db, SQLITE_DBCONFIG_ENABLE_FKEY, 0, NULL);
     delete_rows(c, k);
     sqlite3_db_config(c->db, SQLITE_DBCONFIG_ENABLE_FKEY, 1, NULL);
@@ -240,6 +266,7 @@ static char *other_scopes(StewardCall *c, FkTree *k, int *pn /* OUT */) {
     if (!steward_next(c, pRow)) continue;
     if (pScope == NULL) {
       pScope = sqlite3_value_dup(sqlite3_column_value(pRow, 1));
+      if (pScope == NULL) steward_fail_nomem(c);
     } else if (!delta_same(pScope, sqlite3_column_value(pRow, 1))) {
       sqlite3_str_appendall(pList, (*pn)++ ? "," : "[");
       steward_json_value(c, pList, sqlite3_column_value(pRow, 0));

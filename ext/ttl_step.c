@@ -35,8 +35,8 @@ static void walk_free(Walk *w) {
 }
 
 static char *copy_column(StewardCall *c, sqlite3_stmt *pStmt, int i) {
-  const char *z = (const char *)sqlite3_column_text(pStmt, i);
-  return z ? steward_mprintf(c, "%s", z) : NULL;
+  if (sqlite3_column_type(pStmt, i) == SQLITE_NULL) return NULL;
+  return steward_mprintf(c, "%s", steward_column(c, pStmt, i));
 }
 
 void ttl_step_begin(StewardCall *c, TtlStep *p, const StewardTableInfo *pInfo,

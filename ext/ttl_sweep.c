@@ -463,19 +463,21 @@ static i64 sweep_apart(StewardCall *c, const char *zTable, i64 nMaxRows,
                        Pace *pPace) {
   StewardCall inner = *c;
   i64 nRemoved;
-  int eKind;
+  int eKind, bEnded;
   if (c->rc) return 0;
   steward_run(c, SQL_savepoint, "");
   nRemoved = sweep_table(&inner, zTable, nMaxRows, pPace);
   eKind = inner.rc & 0xff;
-  if (inner.rc && ((eKind != SQLITE_ERROR && eKind != SQLITE_CONSTRAINT) ||
-                   sqlite3_get_autocommit(c->db))) {
+  bEnded = inner.rc && sqlite3_get_autocommit(c->db);
+  if (inner.rc && !bEnded) steward_run(c, SQL_savepoint_rollback, "");
+  if (!bEnded) steward_run(c, SQL_savepoint_release, "");
+  if (inner.rc && (bEnded || c->rc ||
+                   (eKind != SQLITE_ERROR && eKind != SQLITE_CONSTRAINT))) {
+    sqlite3_free(c->zErr);
     c->rc = inner.rc;
     c->zErr = inner.zErr;
     return 0;
   }
-  if (inner.rc) steward_run(c, SQL_savepoint_rollback, "");
-  steward_run(c, SQL_savepoint_release, "");
   if (inner.rc) {
     steward_run(c, SQL_ttl_failed, "ttl", zTable, inner.zErr,
                 steward_now(c->p));

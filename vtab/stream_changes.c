@@ -176,16 +176,11 @@ typedef struct Seen {
     sqlite3_value *pKey; /* owned */
     i64 iHash, iPosition;
   } * a;
-  int n;
+  int n, nAlloc;
 } Seen;
 
 static void seen_add(StewardCall *c, Seen *p, sqlite3_stmt *pMessage) {
-  void *pNew = sqlite3_realloc64(p->a, sizeof(p->a[0]) * (size_t)(p->n + 1));
-  if (pNew == NULL) {
-    steward_fail_nomem(c);
-    return;
-  }
-  p->a = pNew;
+  if (!steward_grow(c, &p->a, p->n, &p->nAlloc, sizeof(p->a[0]))) return;
   p->a[p->n].pKey = sqlite3_value_dup(sqlite3_column_value(pMessage, 1));
   p->a[p->n].iHash = steward_value_hash(sqlite3_column_value(pMessage, 1), 0);
   p->a[p->n].iPosition = sqlite3_column_int64(pMessage, 0);
